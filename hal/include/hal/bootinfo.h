@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// What the boot loader and firmware said, in one form for all of them. Filled by the port (with the
+// readers in hal/platform) before upcall_boot(); read-only afterwards.
+#pragma once
+
+#include <lib/types.h>
+
+#ifndef CPUS_MAX
+#define CPUS_MAX 512
+#endif
+#define BOOT_RANGES_MAX 64
+#define BOOT_CMDLINE_MAX 2048
+
+struct boot_range {
+	paddr_t base;
+	uint64_t size;
+};
+
+struct boot_cpu {
+	uint64_t hwid; // APIC id, MPIDR affinity, hart id
+	paddr_t release_addr; // spin-table word, or 0
+};
+
+struct bootinfo {
+	/** Usable RAM, sorted, merged, page aligned, not overlapping; nothing subtracted yet. */
+	struct boot_range ram[BOOT_RANGES_MAX];
+	unsigned ram_count;
+	/** To keep: image, initrd, device tree, firmware, boot-loader information. Any order. */
+	struct boot_range reserved[BOOT_RANGES_MAX];
+	unsigned reserved_count;
+	/** Physical range that the boot map's direct map already covers (contains the image). */
+	paddr_t mapped_base, mapped_end;
+	struct boot_range image; // the kernel
+	struct boot_range initrd; // size 0 = none
+	paddr_t fdt; // device tree, or 0
+	paddr_t rsdp; // ACPI root pointer, or 0
+	char cmdline[BOOT_CMDLINE_MAX];
+	const char *loader; // "PVH", "Multiboot2: GRUB 2.06", "device tree", ...
+	const char *machine; // board name of the firmware, or ""
+	struct boot_cpu cpus[CPUS_MAX]; // dense; the boot CPU is number 0
+	unsigned cpu_count;
+	unsigned cpus_ignored; // listed but beyond CPUS_MAX
+};
+
+extern struct bootinfo bootinfo;
+
+/** A warning met while nothing could be printed yet: shown by the boot log later. */
+void bootinfo_warn(const char *fmt, ...) printf_like(1, 2);
+/** Add to ram / reserved with overlap, overflow and room checks. */
+void bootinfo_add_ram(paddr_t base, uint64_t size);
+void bootinfo_reserve(paddr_t base, uint64_t size);
+/** Sort, merge and page-align ram: after the last bootinfo_add_ram(). */
+void bootinfo_finish(void);

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: MIT
+// The kernel's console device: chosen by `console=`, the device tree's stdout-path or the board.
+#pragma once
+
+#include <lib/types.h>
+
+struct console_ops {
+	const char *name; // as in console=: "ttyS0", "ttyAMA0"
+	/** Polled output of bytes, no translation. Any context, also in a panic. */
+	void (*write)(const char *text, size_t len);
+	/** One received byte or -1. */
+	int (*read)(void);
+	/** Interrupt at which input arrives (then call read() until -1); UINT32_MAX = none: poll. */
+	uint32_t (*input_irq)(void);
+	/** Turn the device's receive interrupt on. */
+	void (*enable_input)(void);
+};
+
+/** The console in use; NULL before hal_console_init(), output is then dropped by the caller. */
+extern const struct console_ops *hal_console;
+
+/** Choose and initialise. Called first thing in the boot CPU, before upcall_boot(), by the port. */
+void hal_console_init(void);

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Interrupt controllers. The root one is chosen at boot from the device tree or ACPI; drivers name
+// interrupts by a global number (GSI, INTID, PLIC source) that firmware gives them.
+#pragma once
+
+#include <lib/types.h>
+
+struct trapframe;
+
+enum hal_irq_trigger { HAL_IRQ_LEVEL_HIGH, HAL_IRQ_LEVEL_LOW, HAL_IRQ_EDGE_RISING, HAL_IRQ_EDGE_FALLING };
+
+struct irqchip_ops {
+	const char *name;
+	/** This CPU's part (CPU interface, local APIC, S context). Once on each CPU. */
+	void (*init_cpu)(void);
+	err_t (*set_trigger)(uint32_t irq, enum hal_irq_trigger trigger);
+	err_t (*set_target)(uint32_t irq, cpuid_t cpu);
+	void (*mask)(uint32_t irq);
+	void (*unmask)(uint32_t irq);
+	/** Finish: the level-triggered source may interrupt again. After the handler ran. */
+	void (*eoi)(uint32_t irq);
+	void (*send_ipi)(cpuid_t cpu);
+};
+
+/** The root controller; NULL before hal_irqchip_init(). */
+extern const struct irqchip_ops *hal_irqchip;
+
+/** Find and initialise the root controller; a clear panic names what was looked for. Boot CPU. */
+void hal_irqchip_init(void);

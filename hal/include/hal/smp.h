@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+// Starting other CPUs and interrupting them. The handshake is portable (kernel/smp.c).
+#pragma once
+
+#include <lib/types.h>
+
+/** Ask firmware or hardware to start @cpu (dense number; bootinfo has its hardware id). It will
+ *  call upcall_secondary(@cpu) on the stack that ends at @stack_top, with its per-CPU area set, the
+ *  kernel root active and interrupts off. Returns at once: 0 = asked. */
+must_check err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top);
+
+/** Interrupt @cpu; it calls upcall_ipi(). Any context. Everything written before is seen there. */
+void hal_ipi_send(cpuid_t cpu);
+/** Stop @cpu even with its interrupts off, if the hardware can (NMI, FIQ): it calls
+ *  upcall_panic_stop(). False: only a plain IPI was possible, and was sent. */
+bool hal_ipi_send_stop(cpuid_t cpu);

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// The native system calls: numbers, registers, message tag. Shared by kernel and user programs.
+//
+//            number  fd    tag   words 0..7                          out: status tag  badge sender
+//   x86_64   rax     rdi   rsi   rdx r10 r8 r9 r12 r13 r14 r15            rax    rsi  rdi   rbx
+//   AArch64  x8      x0    x1    x2 x3 x4 x5 x6 x7 x9 x10                 x0     x1   x11   x12
+//   RISC-V   a7      a0    a1    a2 a3 a4 a5 a6 t0 t1 t2                  a0     a1   t3    t4
+//
+// Words come back in the registers in which they were sent. Only as many words as the tag says are
+// written; every other register is preserved (x86_64: but rcx and r11, which the instruction takes).
+// status is 0 or a negative error. sender is pid << 32 | tid, stamped by the kernel.
+#pragma once
+
+#define IPC_CALL 0x1000
+#define IPC_REPLY_RECV 0x1001
+#define IPC_RECV 0x1002
+#define IPC_REPLY 0x1003
+#define IPC_SEND 0x1004
+#define IPC_NULL 0x1005 // does nothing: the cost of a native call
+#define IPC_ENDPOINT 0x1006 // new endpoint → descriptor with all rights
+#define IPC_RESTRICT 0x1007 // (fd, rights) → child descriptor
+#define IPC_MINT 0x1008 // (fd, rights, badge) → child descriptor for clients
+#define IPC_REVOKE 0x1009 // (fd): kill fd's descendants
+#define IPC_REPLY_SAVE 0x100a // reply right of the last receive → descriptor
+#define IPC_TRY_CALL 0x100b
+#define IPC_TRY_RECV 0x100c
+#define IPC_TRY_SEND 0x100d
+#define IPC_NR_FIRST 0x1000
+#define IPC_NR_LAST 0x100d
+
+// The tag: bits 0-3 number of words (0..8), bit 4 an argument block is given (word 0 points to it),
+// bits 16-31 free for the programs (label), bits 32-63 must be 0 on the way in.
+#define IPC_TAG_WORDS(tag) ((tag)&0xfu)
+#define IPC_TAG_WORDS_MAX 8
+#define IPC_TAG_BLOCK (1u << 4)
+#define IPC_TAG_LABEL_SHIFT 16
+#define IPC_TAG(label, words) ((unsigned long)(label) << IPC_TAG_LABEL_SHIFT | (words))
+// Out, with an error status: the request had been taken by a server and may have been executed.
+#define IPC_TAG_TAKEN (1ul << 32)
+
+// Rights of a descriptor of an endpoint.
+#define IPC_RIGHT_SEND (1u << 0) // call and send
+#define IPC_RIGHT_RECV (1u << 1)
+#define IPC_RIGHT_GRANT (1u << 2) // restrict, mint and revoke; may be passed on
