@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: MIT
+# How kernel code is compiled and linked, per architecture and compiler. Everything is linked
+# statically at fixed high addresses: no relocation, no GOT.
+
+add_library(kernel_flags INTERFACE)
+target_compile_definitions(kernel_flags INTERFACE
+	CONFIG_DEBUG=${CONFIG_DEBUG} CONFIG_TESTS=${CONFIG_TESTS} CONFIG_HOST=${CONFIG_HOST}
+	CPUS_MAX=${CPUS_MAX} $<$<COMPILE_LANGUAGE:ASM>:__ASSEMBLY__=1>)
+target_include_directories(kernel_flags INTERFACE ${PROJECT_BINARY_DIR}/generated)
+target_compile_options(kernel_flags INTERFACE
+	-g -O2 -Wall -Wextra
+	$<$<BOOL:${HALCYON_WERROR}>:-Werror>
+	$<$<COMPILE_LANGUAGE:C>:-std=gnu17 -fno-strict-aliasing -fno-common>
+	$<$<NOT:$<BOOL:$<TARGET_PROPERTY:HALCYON_HOSTED>>>:-ffreestanding>
+	-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
+
+if(CONFIG_DEBUG OR CONFIG_TESTS OR CONFIG_HOST)
+	target_compile_options(kernel_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:-fno-omit-frame-pointer>)
+else()
+	target_compile_options(kernel_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:-fomit-frame-pointer>)
+endif()
+
+set(machine_flags "")
+if(HALCYON_ARCH STREQUAL "x86_64")
+	set(machine_flags -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fcf-protection=none)
+	set(guard_flag -mstack-protector-guard=global)
+elseif(HALCYON_ARCH STREQUAL "aarch64")
+	set(machine_flags -mcmodel=small -mgeneral-regs-only -mstrict-align -mno-outline-atomics)
+	set(guard_flag -mstack-protector-guard=global)
+elseif(HALCYON_ARCH STREQUAL "riscv64")
+	if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+		set(riscv_march rv64imac_zicsr_zifencei)
+	else()
+		set(riscv_march rv64imac)
+	endif()
+	set(machine_flags -mabi=lp64 -mcmodel=medany -march=${riscv_march} -mno-relax
+		$<$<COMPILE_LANGUAGE:C>:-msmall-data-limit=0>)
+	set(guard_flag "")
+endif()
+
+if(CONFIG_HOST)
+	target_link_options(kernel_flags INTERFACE -no-pie)
+	target_compile_options(kernel_flags INTERFACE -fno-pie)
+	if(HALCYON_SANITIZE)
+		target_compile_options(kernel_flags INTERFACE -fsanitize=${HALCYON_SANITIZE}
+			-fno-sanitize-recover=all)
+		target_link_options(kernel_flags INTERFACE -fsanitize=${HALCYON_SANITIZE})
+	endif()
+else()
+	target_compile_options(kernel_flags INTERFACE ${machine_flags}
+		$<$<COMPILE_LANGUAGE:C>:${guard_flag}>
+		$<$<COMPILE_LANGUAGE:C>:-fstack-protector-strong>
+		-fno-asynchronous-unwind-tables -fno-pic -fno-pie)
+	target_link_options(kernel_flags INTERFACE ${machine_flags} -nostdlib -static
+		-Wl,--build-id=none -Wl,-z,noexecstack -Wl,-z,max-page-size=4096)
+	if(CMAKE_C_COMPILER_ID STREQUAL "Clang")
+		target_link_options(kernel_flags INTERFACE -fuse-ld=lld)
+	else()
+		target_link_options(kernel_flags INTERFACE -no-pie -Wl,--no-warn-rwx-segments)
+	endif()
+endif()

@@ -1,0 +1,9 @@
+# SPDX-License-Identifier: MIT
+# Bare metal aarch64 by GNU gcc and binutils.
+set(CMAKE_SYSTEM_NAME Generic)
+set(CMAKE_SYSTEM_PROCESSOR aarch64)
+set(CMAKE_C_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_ASM_COMPILER aarch64-linux-gnu-gcc)
+set(CMAKE_OBJCOPY aarch64-linux-gnu-objcopy)
+set(CMAKE_NM aarch64-linux-gnu-nm)
+set(CMAKE_TRY_COMPILE_TARGET_TYPE STATIC_LIBRARY)
