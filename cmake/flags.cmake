@@ -30,6 +30,8 @@ elseif(HALCYON_ARCH STREQUAL "aarch64")
 elseif(HALCYON_ARCH STREQUAL "riscv64")
 	if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
 		set(riscv_march rv64imac_zicsr_zifencei)
+		# gcc's <limits.h> would go on to the C library's, which Debian has for lp64d only.
+		target_compile_definitions(kernel_flags INTERFACE _LIBC_LIMITS_H_)
 	else()
 		set(riscv_march rv64imac)
 	endif()

@@ -51,3 +51,15 @@ void bootinfo_add_ram(paddr_t base, uint64_t size);
 void bootinfo_reserve(paddr_t base, uint64_t size);
 /** Sort, merge and page-align ram: after the last bootinfo_add_ram(). */
 void bootinfo_finish(void);
+
+/** Warning number @i (from 0) for the boot log; NULL after the last. */
+const char *bootinfo_next_warning(unsigned i);
+/** Whether all of [@base, @base+@size) is RAM. After bootinfo_finish(). */
+bool bootinfo_is_ram(paddr_t base, uint64_t size);
+/** Take [@start, @end) as the initrd and reserve it, or warn. After bootinfo_finish(). */
+void bootinfo_set_initrd(paddr_t start, paddr_t end);
+void bootinfo_set_cmdline(const char *text);
+/** The CPU that runs now becomes number 0: before the first bootinfo_add_cpu(). */
+void bootinfo_set_boot_cpu(uint64_t hwid);
+/** Add a CPU, or the release address of one that is known; drops and counts those past CPUS_MAX. */
+void bootinfo_add_cpu(uint64_t hwid, paddr_t release_addr);

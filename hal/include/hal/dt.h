@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// The device tree of ports that boot with one: bootinfo from it, and drivers found by it.
+//
+//   static err_t gicv3_init(int node) { ... }
+//   DT_DRIVER(irqchip, "arm,gic-v3", gicv3_init);
+#pragma once
+
+#include <lib/fdt.h>
+#include <lib/types.h>
+
+/** The boot device tree. Valid from dt_fill_bootinfo() on, for ever. */
+extern struct fdt hal_fdt;
+
+enum dt_class {
+	DT_CLASS_irqchip,
+	DT_CLASS_uart,
+	DT_CLASS_timer,
+	DT_CLASS_rtc,
+	DT_CLASS_power,
+};
+
+struct dt_driver {
+	const char *compatible;
+	/** Take the device of @node of hal_fdt. 0 = taken; -EBUSY = this driver has one already. */
+	err_t (*init)(int node);
+	enum dt_class class;
+};
+
+/** Offer @init every node of this @compatible_. The port's kernel.ld gathers the entries:
+ *  `_dt_drivers_start = .; KEEP(*(.dt_drivers)) _dt_drivers_end = .;` aligned to 8. */
+#define DT_DRIVER(class_, compatible_, init_)                                                      \
+	DT_DRIVER_ENTRY(class_, compatible_, init_, __COUNTER__)
+#define DT_DRIVER_ENTRY(class_, compatible_, init_, n) DT_DRIVER_NAMED(class_, compatible_, init_, n)
+#define DT_DRIVER_NAMED(class_, compatible_, init_, n)                                             \
+	static const struct dt_driver dt_driver_##n                                                \
+		__attribute__((section(".dt_drivers"), used, aligned(8))) = {                      \
+			.compatible = (compatible_), .init = (init_), .class = DT_CLASS_##class_}
+
+/** Read the tree at @fdt_virt (physical @fdt_phys, mapped for ever) into bootinfo and finish it:
+ *  RAM, reserved ranges (the blob and the initrd too), command line, machine, CPUs with the one of
+ *  @boot_hwid first. What is malformed is left out with a warning. -EINVAL: not a device tree;
+ *  bootinfo then has nothing but the boot CPU. */
+err_t dt_fill_bootinfo(const void *fdt_virt, paddr_t fdt_phys, uint64_t boot_hwid);
+
+/** Offer @node to the driver of @class that fits its most specific compatible string.
+ *  -ENODEV: no driver took it. */
+err_t dt_probe_node(enum dt_class class, int node);
+/** Offer all enabled nodes in document order. Returns how many were taken. */
+unsigned dt_probe(enum dt_class class);
+
+/** Take up to @len bytes of /chosen's rng-seed, each once. Returns how many there were. */
+size_t dt_take_rng_seed(void *buf, size_t len);
