@@ -2,10 +2,20 @@
 // The scalar types that carry meaning, and the few attributes that every room uses.
 #pragma once
 
-#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+// A compiler's <limits.h> drags in the C library's, which a kernel's ABI need not have.
+#ifndef INT_MAX
+#define CHAR_BIT 8
+#define INT_MAX __INT_MAX__
+#define INT_MIN (-INT_MAX - 1)
+#define UINT_MAX (INT_MAX * 2u + 1u)
+#define LONG_MAX __LONG_MAX__
+#define LONG_MIN (-LONG_MAX - 1l)
+#define ULONG_MAX (LONG_MAX * 2ul + 1ul)
+#endif
 
 typedef uint64_t paddr_t; // physical address
 typedef uintptr_t vaddr_t; // virtual address
