@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// Nanoseconds since boot, and timers: per-CPU queues ordered by deadline over the one-shot timer of
+// hal/clock.h. No tick: the hardware is set to the earliest deadline, or to nothing.
+#pragma once
+
+#include <kernel/lock.h>
+#include <lib/rbtree.h>
+#include <lib/types.h>
+
+/** Nanoseconds since boot: monotonic, the same on all CPUs. Any context. */
+nsec_t time_now(void);
+/** Seconds and nanoseconds since 1970 = time_now() + this offset. */
+nsec_t time_realtime_offset(void);
+void time_set_realtime_offset(nsec_t offset);
+/** Ticks of hal_clock_read() in nanoseconds (a difference or a time). */
+nsec_t time_from_ticks(uint64_t ticks);
+
+struct timer {
+	struct rbnode node; // q
+	nsec_t deadline; // q
+	/** Runs in the timer interrupt of the timer's CPU, interrupts off, no lock held. May set the
+	 *  timer again. The timer is no longer queued. */
+	void (*fn)(struct timer *self);
+	_Atomic uint32_t cpu_plus_1; // queue that holds it (0 = none); q = lock of that queue
+	_Atomic uint32_t running; // fn runs at this moment
+};
+
+void timer_init(struct timer *timer, void (*fn)(struct timer *));
+/** Queue on this CPU for @deadline (absolute ns; one that has passed fires as soon as interrupts are
+ *  on). The timer must not be queued. Any context. */
+void timer_set(struct timer *timer, nsec_t deadline);
+/** Dequeue. True: it was queued and will not fire. False: it has fired, or fn is about to run or
+ *  running on another CPU. Any context; callers resolve the race by their own state. */
+bool timer_cancel(struct timer *timer);
+/** The same and wait until fn is not running: afterwards the memory may be freed. Not from fn. */
+bool timer_cancel_sync(struct timer *timer);
+static inline bool timer_is_queued(struct timer *timer)
+{
+	return load_relaxed(&timer->cpu_plus_1) != 0;
+}
+
+/** Called by kernel/main.c: clock found, then on each CPU. */
+void time_init(void);
+void time_init_cpu(void);

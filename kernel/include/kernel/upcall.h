@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// What kernel/ calls in the rooms above it. Each is implemented once and bound by the linker. (What
+// ports call is in <hal/upcall.h>.)
+#pragma once
+
+#include <hal/upcall.h>
+#include <lib/types.h>
+
+struct thread;
+struct trapframe;
+
+/** mm/alloc: boot-time allocator, final kernel map, page frames, slab: in this order, boot CPU. */
+void upcall_mm_init(void);
+/** mm/alloc: memory for @cpu's per-CPU area and for a stack on which it can start; 0 = none. */
+void *upcall_alloc_percpu(cpuid_t cpu, size_t size);
+vaddr_t upcall_alloc_boot_stack(cpuid_t cpu);
+
+/** sched: run queues, and the caller becomes the boot CPU's first thread. */
+void upcall_sched_init(void);
+/** sched: the calling secondary becomes its own idle thread and never returns. */
+noreturn_fn void upcall_sched_start_cpu(void);
+/** sched: the work that resched asks for; may switch. Interrupts off. */
+void upcall_reschedule(void);
+/** sched: sleep until @deadline or upcall_wake_reclaim(); only in the reclaim thread. */
+void upcall_sleep_until(nsec_t deadline);
+void upcall_wake_reclaim(void);
+
+/** mm/space: resolve a fault; 0, or -EFAULT / -ENOMEM / -EACCES / -EIO (SIGBUS). Interrupts on. */
+err_t upcall_mm_fault(struct trapframe *tf, vaddr_t addr, enum hal_fault_access access);
+
+/** ipc: end the wait of @thread (blocked in an endpoint operation) with -EINTR, if it still waits. */
+void upcall_ipc_interrupt(struct thread *thread);
+
+/** proc: an unresolved fault or exception of the current thread becomes a signal. */
+void upcall_fault_signal(struct trapframe *tf, int signo, int code, vaddr_t addr);
+/** proc: current's `pending` word is not 0: deliver signals, stop, or die. Interrupts on. */
+void upcall_pending_work(struct trapframe *tf);
+
+/** abi: the Linux call in @tf, and a native call that is not on the fast path. Interrupts on. They
+ *  write the result into @tf themselves. */
+void upcall_linux_syscall(struct trapframe *tf);
+void upcall_native_syscall(struct trapframe *tf);
+/** abi: all rooms above sched are initialised, the root file system is unpacked, init is started.
+ *  Runs in a thread of its own on the boot CPU, all CPUs online. */
+void upcall_start_user(void *unused);
+
+/** kernel/exit_user.c: everything that must be done before user mode; loops until nothing is left.
+ *  Interrupts off at entry and return. */
+void exit_user_work(struct trapframe *tf);

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// Objects of one size (caches) and of any size (kmalloc), with per-CPU free lists.
+#pragma once
+
+#include <lib/types.h>
+
+struct slab_cache;
+
+/** A cache of objects of @size bytes; boot only, panics when there is no memory. */
+struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align);
+/** One object, not zeroed / zeroed; NULL when out of memory. Any context. */
+must_check void *slab_alloc(struct slab_cache *cache);
+must_check void *slab_alloc_zeroed(struct slab_cache *cache);
+void slab_free(struct slab_cache *cache, void *object);
+/** Objects handed out and not returned, over all CPUs (tests balance their books with it). */
+uint64_t slab_in_use(const struct slab_cache *cache);
+/** Visit all caches: /proc/slabinfo. */
+void slab_for_each(void (*visit)(void *arg, const char *name, size_t size, uint64_t in_use,
+				 uint64_t total),
+		   void *arg);
+
+/** Any size; up to 4 MiB, larger fails. 16-byte aligned. kfree(NULL) is harmless. */
+must_check void *kmalloc(size_t size);
+must_check void *kzalloc(size_t size);
+/** @n * @size with overflow check, zeroed. */
+must_check void *kcalloc(size_t n, size_t size);
+must_check void *krealloc(void *p, size_t size);
+void kfree(void *p);
+/** Bytes that kmalloc'ed @p really has. */
+size_t kmalloc_size(const void *p);

@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// User address spaces: areas (what is mapped where and from what), the page table that caches them,
+// the CPUs that may have translations of it.
+#pragma once
+
+#include <hal/mmu.h>
+#include <hal/upcall.h>
+#include <kernel/lock.h>
+#include <kernel/smp.h>
+#include <lib/rbtree.h>
+#include <lib/types.h>
+#include <mm/pagetable.h>
+#include <sched/rwlock.h>
+
+struct mm_object; // where pages come from: anonymous shared memory, a file's page cache, a region
+struct mm_area;
+
+/** mm_area flags = PROT_READ/WRITE/EXEC as HAL_PROT_*, plus these. */
+enum mm_area_flags {
+	MM_SHARED = 1 << 8, // writes go to the object
+	MM_STACK = 1 << 9, // grows downward
+	MM_LOCKED = 1 << 10,
+	MM_DONTFORK = 1 << 11,
+	MM_WIPEONFORK = 1 << 12,
+};
+
+struct mm_space {
+	_Atomic uint64_t asid_generation; // hot: read by every switch, with root and asid
+	paddr_t root;
+	_Atomic uint32_t asid;
+	_Atomic uint32_t refs; // threads and other holders
+	struct cpuset active; // CPUs that may hold translations
+	struct sched_rwlock lock; // areas; read-held in faults, write-held in changes
+	struct rbtree areas; // by start address (lock)
+	struct mm_area *hint; // last area found (lock; only a hint)
+	struct pagetable table; // entries change by CAS under a read lock, or under the write lock
+	struct spinlock table_lock; // new tables
+	vaddr_t brk_start, brk; // (lock)
+	vaddr_t mmap_top; // search for free ranges goes downward from here
+	uint64_t total_pages, locked_pages; // mapped by areas (lock)
+	_Atomic uint64_t resident_pages;
+	uint64_t limit_as_pages, limit_data_pages, limit_stack; // RLIMIT_AS, _DATA, _STACK copies
+	// what exec laid out, for /proc/PID/{cmdline,environ,stat,exe}
+	vaddr_t arg_start, arg_end, env_start, env_end, stack_top, code_start, code_end;
+};
+
+/** A new space without areas; refs 1. NULL = no memory. */
+must_check struct mm_space *mm_space_create(void);
+/** fork: copy all areas, share anonymous pages copy-on-write. NULL = no memory, parent intact. */
+must_check struct mm_space *mm_space_fork(struct mm_space *parent);
+void mm_space_get(struct mm_space *space);
+/** Last one out destroys areas, pages and tables. May sleep. */
+void mm_space_put(struct mm_space *space);
+
+/** Make @space (NULL = none) this CPU's. At switch, interrupts off. Allots an ASID when needed. */
+void mm_space_activate(struct mm_space *space);
+/** For the IPC fast path: true if mm_space_activate_fast() may be used for @space on this CPU. */
+static inline bool mm_space_is_fast(struct mm_space *space);
+static inline void mm_space_activate_fast(struct mm_space *space);
+
+/** Where pages of a mapping come from. One const table per kind (anonymous, file, ...). */
+struct mm_object_ops {
+	/** The frame of page @index, with a reference, made if absent; -EIO beyond the end (SIGBUS),
+	 *  -ENOMEM. @for_write: the page will be written through a shared mapping. May sleep. */
+	err_t (*get_page)(struct mm_object *object, uint64_t index, bool for_write,
+			  struct frame **frame);
+	void (*get)(struct mm_object *object); // one more area refers to it
+	void (*put)(struct mm_object *object);
+	/** A line for /proc/PID/maps, e.g. the path. */
+	void (*describe)(struct mm_object *object, char *buf, size_t len, uint64_t *inode);
+};
+
+/** Embedded by its owner (a vnode's page cache, a region). */
+struct mm_object {
+	const struct mm_object_ops *ops;
+	struct spinlock lock;
+	/** Areas that map this object: for truncation and revocation. */
+	struct list areas; // lock
+};
+
+/** Shared anonymous memory of @pages pages; one reference. */
+must_check struct mm_object *mm_object_create_anon(uint64_t pages);
+/** Unmap pages [@first, @last] of @object everywhere, at once, on all CPUs. May sleep. */
+void mm_object_unmap(struct mm_object *object, uint64_t first, uint64_t last);
+
+struct mm_map_request {
+	vaddr_t addr; // hint, or exact with fixed
+	uint64_t size; // bytes, > 0; rounded up
+	unsigned flags; // HAL_PROT_* | MM_*
+	bool is_fixed, no_replace; // MAP_FIXED, MAP_FIXED_NOREPLACE
+	struct mm_object *object; // NULL = private anonymous; a reference is taken
+	uint64_t offset; // into object, page aligned
+	unsigned max_prot; // what mprotect may later add (file opened read-only and shared: no write)
+};
+
+/** mmap. -ENOMEM, -EINVAL, -EEXIST, -EOVERFLOW. */
+must_check err_t mm_map(struct mm_space *space, const struct mm_map_request *request, vaddr_t *addr);
+err_t mm_unmap(struct mm_space *space, vaddr_t addr, uint64_t size);
+err_t mm_protect(struct mm_space *space, vaddr_t addr, uint64_t size, unsigned prot);
+/** mremap with Linux's flags MAYMOVE 1, FIXED 2. */
+must_check err_t mm_remap(struct mm_space *space, vaddr_t old_addr, uint64_t old_size,
+			  uint64_t new_size, unsigned flags, vaddr_t fixed_addr, vaddr_t *addr);
+/** Returns the break after the attempt, as brk(2). */
+vaddr_t mm_brk(struct mm_space *space, vaddr_t new_brk);
+/** madvise: Linux's advice numbers; -EINVAL for unknown ones. */
+err_t mm_advise(struct mm_space *space, vaddr_t addr, uint64_t size, int advice);
+/** mincore: one byte per page into @vec (kernel memory). */
+err_t mm_incore(struct mm_space *space, vaddr_t addr, uint64_t size, uint8_t *vec);
+/** Make the pages of the range present (MAP_POPULATE, mlock). */
+err_t mm_populate(struct mm_space *space, vaddr_t addr, uint64_t size, bool for_write);
+
+struct mm_area_info {
+	vaddr_t start, end;
+	unsigned flags;
+	uint64_t offset, inode, resident_pages;
+	char name[128]; // path, "[heap]", "[stack]" or ""
+};
+/** The first area that ends above @addr; false = none. For /proc/PID/maps. */
+bool mm_area_next(struct mm_space *space, vaddr_t addr, struct mm_area_info *info);
+
+/** Read or write another space's memory (exec's stack, /proc/PID/mem): faults pages in. */
+must_check err_t mm_space_read(struct mm_space *space, vaddr_t addr, void *buf, size_t len);
+must_check err_t mm_space_write(struct mm_space *space, vaddr_t addr, const void *buf, size_t len);
+
+/** A key for a shared futex: object+index or space+address of the word at @addr. */
+struct mm_key {
+	uintptr_t owner;
+	uint64_t offset;
+};
+err_t mm_futex_key(struct mm_space *space, vaddr_t addr, bool is_private, struct mm_key *key);
+
+struct mm_hot; // per-CPU state of mm_space_is_fast()
+#include <mm/space_inline.h>

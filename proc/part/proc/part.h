@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: MIT
+// proc's part of a thread.
+#pragma once
+
+#include <lib/list.h>
+#include <lib/types.h>
+#include <uapi/signal.h>
+
+struct process;
+
+struct proc_part {
+	struct process *process; // NULL for kernel threads
+	uint32_t pid, tid; // hot: stamped on messages
+	struct list node; // in process->threads (process lock)
+	uint64_t sigmask; // signals blocked; own thread only, or process lock
+	uint64_t saved_sigmask; // put back after sigsuspend, ppoll, pselect
+	bool has_saved_sigmask;
+	struct list sigqueue; // siginfo of signals sent to this thread (process lock)
+	uint64_t sigpending; // bits of sigqueue (process lock)
+	uint64_t altstack_base, altstack_size; // own thread only
+	uint32_t altstack_flags;
+	uint64_t clear_child_tid; // user address, 0 = none
+	uint64_t robust_list, robust_list_len; // user address
+	uint64_t set_child_tid;
+	int exit_code;
+	struct thread *vfork_waiter;
+	uint32_t is_exiting;
+};

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// The scheduler as the rest of the kernel sees it.
+#pragma once
+
+#include <sched/thread.h>
+
+/** Make a NEW thread ready. It inherits nothing here; callers set policy and affinity before. */
+void sched_start(struct thread *thread);
+/** Give the CPU away, staying ready: behind the others of its priority. */
+void sched_yield(void);
+/** The one place where the kernel is preempted. Interrupts on, no spinning lock held. */
+void sched_preempt_point(void);
+/** The current thread ends: state DEAD, its reference dropped by another context. */
+noreturn_fn void sched_exit(void);
+
+/** Block the current thread until sched_wake(): the caller has made itself findable, under a lock
+ *  that wakers take, and called sched_prepare_block() under that lock. Returns when woken (at once if
+ *  that happened meanwhile). Interrupts on or off (kept). */
+void sched_prepare_block(void); // state = BLOCKED; before dropping the lock
+void sched_block(void);
+/** The same, but the thread keeps no kernel stack: it is of the user kind from here on and continues
+ *  at upcall_user_resume(). Never returns. Interrupts off. */
+noreturn_fn void sched_block_user(void);
+/** Make a BLOCKED thread ready (O(1); an IPI at most). True: it was blocked and this call woke it.
+ *  No effect on any other state. Any context, any lock held but run-queue locks. */
+bool sched_wake(struct thread *thread);
+/** End @thread's interruptible sleep with -EINTR, or kick it out of user mode, so that it looks at
+ *  its `pending` word, which the caller has set before. Any context. */
+void sched_interrupt(struct thread *thread);
+
+/** Sleep until @deadline (absolute): 0, or -EINTR if @is_interruptible and pending. */
+err_t sched_sleep_until(nsec_t deadline, bool is_interruptible);
+
+/** Policy, priority, nice and affinity of any thread; in force on return. -EINVAL, -ENOMEM. */
+must_check err_t sched_set_policy(struct thread *thread, enum sched_policy policy, unsigned rt_priority);
+must_check err_t sched_set_nice(struct thread *thread, int nice);
+must_check err_t sched_set_affinity(struct thread *thread, const struct cpuset *cpus);
+void sched_get_affinity(struct thread *thread, struct cpuset *cpus);
+/** fork and clone: policy, nice, affinity. -ENOMEM. */
+must_check err_t sched_copy_params(struct thread *child, struct thread *parent);
+/** CPU time of a thread so far, running or not. */
+nsec_t sched_cpu_time(struct thread *thread);
+
+struct sched_cpu_stats {
+	uint64_t switches_voluntary, switches_involuntary, migrations, steals, ipis;
+	nsec_t idle_time, user_time, system_time;
+	uint32_t ready;
+};
+void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats);
+/** Runnable threads over all CPUs, and load averages in 1/2048. */
+unsigned sched_runnable_count(void);
+void sched_get_load(uint64_t load[3]);

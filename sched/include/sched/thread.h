@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// A thread: what the scheduler keeps of it, and the parts of the rooms above, which are pure data.
+#pragma once
+
+#include <fs/part.h>
+#include <hal/atomic.h>
+#include <hal/context.h>
+#include <hal/trapframe.h>
+#include <ipc/part.h>
+#include <kernel/quiesce.h>
+#include <kernel/smp.h>
+#include <kernel/time.h>
+#include <lib/list.h>
+#include <lib/rbtree.h>
+#include <mm/part.h>
+#include <object/part.h>
+#include <proc/part.h>
+
+enum thread_state {
+	THREAD_NEW, // never ran
+	THREAD_READY, // in a run queue
+	THREAD_RUNNING, // current of a CPU
+	THREAD_BLOCKED, // waits for sched_wake() or an ipc completion
+	THREAD_DEAD, // will not run again
+};
+
+/** Strict bands, best first. */
+enum sched_band { BAND_DEADLINE, BAND_REALTIME, BAND_SYSTEM, BAND_USER, BAND_BATCH, BAND_IDLE, BANDS };
+
+/** Linux's policy numbers. */
+enum sched_policy {
+	SCHED_NORMAL = 0, SCHED_FIFO = 1, SCHED_RR = 2, SCHED_BATCH = 3, SCHED_IDLE = 5, SCHED_DEADLINE = 6
+};
+
+/** The scheduler's own part. rq = lock of the run queue of the thread's CPU. */
+struct sched_part {
+	_Atomic uint32_t cpu; // run queue it is on, or last ran on (rq)
+	uint32_t band; // enum sched_band, effective (rq)
+	uint32_t rt_priority; // 1..99 in BAND_REALTIME (rq)
+	uint32_t policy; // enum sched_policy as set (rq)
+	int32_t nice; // -20..19 as set (rq)
+	uint32_t weight; // of nice (rq)
+	struct list rt_node; // FIFO of its RT priority (rq)
+	struct rbnode fair_node; // by virtual deadline (rq)
+	uint64_t vruntime, vdeadline; // (rq)
+	nsec_t slice_left; // RR and fair (rq)
+	uint64_t stamp; // ticks when it last became running or ready (rq)
+	uint64_t run_ticks; // CPU time in ticks of hal_clock_read(); own CPU
+	uint64_t user_ticks_hint;
+	uint64_t switches_voluntary, switches_involuntary, migrations;
+	struct cpuset *affinity; // NULL = every CPU; set under rq
+	uint32_t lock_depth; // kernel sleeping locks held: at least user band meanwhile
+};
+
+struct thread {
+	// Hot: switch and IPC fast path.
+	struct hal_context context;
+	struct trapframe *tf; // at the top of the kernel stack; never moves
+	void *fpu; // state area, NULL until first use
+	/** Set by proc (signals, stop, kill), by sched_interrupt() users: not 0 means work before user
+	 *  mode, and no interruptible sleep begins. */
+	_Atomic uint32_t pending;
+	_Atomic uint32_t state; // enum thread_state
+	/** A CPU still executes on the kernel stack. Set by who switches to the thread, cleared with
+	 *  release order by who left it; nobody resumes a thread before. */
+	_Atomic uint32_t on_cpu;
+	struct ipc_part ipc;
+	struct object_part object;
+	struct mm_part mm;
+	struct proc_part proc;
+	struct fs_part fs;
+	struct sched_part sched;
+	// Sleeping: see waitq.c.
+	struct timer sleep_timer;
+	_Atomic uint32_t wake_reason; // 0, or ETIMEDOUT | EINTR as a positive number
+	uint32_t is_interruptible; // the present sleep may be ended by sched_interrupt()
+	// Life.
+	vaddr_t stack_top;
+	_Atomic uint32_t refs;
+	struct quiesce quiesce;
+	struct list all_node; // kernel threads and all others, for debugging (threads lock)
+	void (*entry)(void *); // kernel threads
+	void *entry_arg;
+	char name[16];
+};
+
+/** A thread in state NEW with a kernel stack, fair class, all CPUs; refs 1. NULL = no memory. */
+must_check struct thread *thread_create(const char *name);
+/** A kernel thread that runs @entry(@arg) once sched_start() is called; exits when it returns. */
+must_check struct thread *thread_create_kernel(const char *name, void (*entry)(void *), void *arg);
+void thread_get(struct thread *thread);
+/** The last reference frees the thread after a grace period; it must be DEAD or NEW. */
+void thread_put(struct thread *thread);
