@@ -17,8 +17,8 @@ typedef uint64_t __attribute__((may_alias)) word_t;
 #define WORD sizeof(word_t)
 #define ROUND (8 * WORD)
 
-/** Copy upwards; right for overlapping ranges when @d is below @s. All eight loads stand before the
- *  stores, so that the compiler may pair them. */
+/** Copy upwards; right for overlapping ranges when @d is below @s. The empty asm keeps all eight
+ *  loads in front of the stores, so that they become pairs where the machine has such. */
 static always_inline size_t copy_words(uint8_t *d, const uint8_t *s, size_t n)
 {
 	size_t done = 0;
@@ -29,6 +29,7 @@ static always_inline size_t copy_words(uint8_t *d, const uint8_t *s, size_t n)
 		word_t a = from[0], b = from[1], c = from[2], e = from[3];
 		word_t f = from[4], g = from[5], h = from[6], i = from[7];
 
+		__asm__("" : "+r"(a), "+r"(b), "+r"(c), "+r"(e), "+r"(f), "+r"(g), "+r"(h), "+r"(i));
 		to[0] = a, to[1] = b, to[2] = c, to[3] = e;
 		to[4] = f, to[5] = g, to[6] = h, to[7] = i;
 	}
@@ -68,22 +69,40 @@ static size_t copy_shifted(uint8_t *d, const uint8_t *s, size_t n)
 	return done;
 }
 
-static always_inline void copy_up(uint8_t *d, const uint8_t *s, size_t n)
+/** Copy upwards, @n of 8 or more. */
+static no_inline void *copy_long(void *dst, const void *src, size_t n)
 {
-	if (n >= WORD) {
-		size_t head = -(uintptr_t)d % WORD;
+	uint8_t *d = dst;
+	const uint8_t *s = src;
+	size_t head = -(uintptr_t)d % WORD;
 
-		n -= head;
-		while (head--)
-			*d++ = *s++;
-		size_t done = is_aligned((uintptr_t)s, WORD) ? copy_words(d, s, n)
-							     : copy_shifted(d, s, n);
-		d += done;
-		s += done;
-		n -= done;
+	n -= head;
+	while (head--)
+		*d++ = *s++;
+	size_t done = is_aligned((uintptr_t)s, WORD) ? copy_words(d, s, n) : copy_shifted(d, s, n);
+
+	while (done < n) {
+		d[done] = s[done];
+		done++;
+	}
+	return dst;
+}
+
+/** Copy upwards. Short copies stay here, because copy_long() has to save registers. */
+static always_inline void *copy_up(void *dst, const void *src, size_t n)
+{
+	uint8_t *d = dst;
+	const uint8_t *s = src;
+
+	if (n >= WORD) {
+		if (n >= ROUND || !is_aligned((uintptr_t)d | (uintptr_t)s, WORD))
+			return copy_long(dst, src, n);
+		for (; n >= WORD; n -= WORD, d += WORD, s += WORD)
+			*(word_t *)d = *(const word_t *)s;
 	}
 	while (n--)
 		*d++ = *s++;
+	return dst;
 }
 
 static void copy_down(uint8_t *d, const uint8_t *s, size_t n)
@@ -100,16 +119,14 @@ static void copy_down(uint8_t *d, const uint8_t *s, size_t n)
 
 void *memcpy(void *restrict dst, const void *restrict src, size_t n)
 {
-	copy_up(dst, src, n);
-	return dst;
+	return copy_up(dst, src, n);
 }
 
 void *memmove(void *dst, const void *src, size_t n)
 {
 	if ((uintptr_t)dst - (uintptr_t)src >= n)
-		copy_up(dst, src, n);
-	else
-		copy_down(dst, src, n);
+		return copy_up(dst, src, n);
+	copy_down(dst, src, n);
 	return dst;
 }
 

@@ -45,6 +45,8 @@ static always_inline void copy_8(word_t *to, const word_t *from)
 	word_t a = from[0], b = from[1], c = from[2], d = from[3];
 	word_t e = from[4], f = from[5], g = from[6], h = from[7];
 
+	// Keeps loads and stores apart: only neighbours become load-pair and store-pair.
+	__asm__("" : "+r"(a), "+r"(b), "+r"(c), "+r"(d), "+r"(e), "+r"(f), "+r"(g), "+r"(h));
 	to[0] = a, to[1] = b, to[2] = c, to[3] = d;
 	to[4] = e, to[5] = f, to[6] = g, to[7] = h;
 }
@@ -57,7 +59,7 @@ static always_inline void copy_64(word_t *to, const word_t *from)
 	copy_8(to + 48, from + 48), copy_8(to + 56, from + 56);
 }
 
-void mem_copy_page(void *restrict dst, const void *restrict src)
+void mem_copy_page(void *dst, const void *src)
 {
 	word_t *to = __builtin_assume_aligned(dst, 4096);
 	const word_t *from = __builtin_assume_aligned(src, 4096);

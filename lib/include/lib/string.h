@@ -26,8 +26,8 @@ size_t strlcat(char *restrict dst, const char *restrict src, size_t size);
 /** Whether @s begins with @prefix. */
 bool str_has_prefix(const char *s, const char *prefix);
 
-/** One 4096-byte page, both addresses 4096-aligned. */
-void mem_copy_page(void *restrict dst, const void *restrict src);
+/** One 4096-byte page, addresses 4096-aligned, not the same. */
+void mem_copy_page(void *dst, const void *src);
 void mem_zero_page(void *page);
 
 /** Parse digits of @base (2..36; 0 = by the prefix 0x, 0b, 0o, else 10) into *@value.
