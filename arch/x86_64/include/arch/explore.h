@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// On a machine nobody but the hardware decides who runs next.
+#pragma once
+
+static inline void hal_explore_point(const volatile void *object)
+{
+	(void)object;
+}
