@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: MIT
+"""What must be installed, and how: the machine's own packages by apt, and programs of another
+architecture's Debian by an apt state of our own that leaves the machine as it is.
+
+Every mirror's address is taken from the machine's own apt sources when it is needed."""
+import os
+import pathlib
+import platform
+import re
+import shutil
+import subprocess
+import tempfile
+
+from .common import Failure, cache_dir, note
+from .machines import ARCHES
+
+TOOLS = ('cmake', 'ninja-build', 'make', 'gcc', 'libc6-dev', 'clang', 'lld', 'llvm', 'cpio')
+CROSS = {'x86_64': ('gcc-x86-64-linux-gnu', 'libc6-dev-amd64-cross'),
+         'aarch64': ('gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross'),
+         'riscv64': ('gcc-riscv64-linux-gnu', 'libc6-dev-riscv64-cross')}
+QEMU = ('qemu-system-x86', 'qemu-system-arm', 'qemu-system-riscv')
+QEMU_OLDEST = 9
+
+# The commands that stand for all of them where there is no dpkg to ask.
+COMMANDS = ('cmake', 'ninja', 'make', 'gcc', 'clang', 'ld.lld', 'llvm-objcopy', 'cpio',
+            *(arch + '-linux-gnu-gcc' for arch in ARCHES),
+            *('qemu-system-' + arch for arch in ARCHES))
+
+DEBIAN_ARCH = {'x86_64': 'amd64', 'aarch64': 'arm64', 'riscv64': 'riscv64'}
+FOREIGN_SUITE = 'trixie'  # the first Debian with all three architectures
+KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
+
+
+def setup_verb(_args):
+    setup()
+    for arch in ARCHES:
+        busybox(arch)
+    applets()
+    return 0
+
+
+def setup():
+    """Make sure of every tool; no network when none is missing."""
+    if not shutil.which('dpkg-query') or not _is_debian():
+        _without_apt()
+        return
+    wanted = list(TOOLS)
+    for arch, names in CROSS.items():
+        if arch != platform.machine():
+            wanted += names
+    missing = [name for name in wanted if not _installed(name)]
+    if missing:
+        note('installing ' + ' '.join(missing))
+        _apt('update')
+        _apt('install', '-y', '--no-install-recommends', *missing)
+    if _qemu_version() < QEMU_OLDEST or not all(_installed(name) for name in QEMU):
+        _install_qemu()
+
+
+def _is_debian():
+    return _os_release().get('ID') == 'debian'
+
+
+def _os_release():
+    found = {}
+    try:
+        for line in pathlib.Path('/etc/os-release').read_text(encoding='utf-8').splitlines():
+            key, _, value = line.partition('=')
+            found[key] = value.strip('"\'')
+    except OSError:
+        pass
+    return found
+
+
+def _without_apt():
+    absent = [name for name in COMMANDS if not shutil.which(name)]
+    if absent:
+        raise Failure('this is not Debian, so please install what gives these commands: %s '
+                      '(Debian calls the packages %s; QEMU must be %d or newer)'
+                      % (' '.join(absent), ' '.join((*TOOLS, *QEMU)), QEMU_OLDEST))
+
+
+def _installed(name):
+    done = subprocess.run(['dpkg-query', '-W', '-f', '${db:Status-Status}', name],
+                          capture_output=True, text=True, check=False)
+    return 'installed' == done.stdout.strip()
+
+
+def _qemu_version():
+    """The oldest of the three, 0 when one is absent."""
+    versions = []
+    for arch in ARCHES:
+        program = shutil.which('qemu-system-' + arch)
+        if not program:
+            return 0
+        text = subprocess.run([program, '--version'], capture_output=True, text=True,
+                              check=False).stdout
+        found = re.search(r'version (\d+)', text)
+        versions.append(int(found.group(1)) if found else 0)
+    return min(versions)
+
+
+def _apt(*args):
+    """apt-get on the machine's own packages, as root."""
+    line = ['apt-get', '-q', '-o', 'DPkg::Lock::Timeout=300', *args]
+    if os.geteuid() != 0:
+        if not shutil.which('sudo'):
+            raise Failure('please run as root: ' + ' '.join(line))
+        line = ['sudo', 'DEBIAN_FRONTEND=noninteractive', *line]
+    env = dict(os.environ, DEBIAN_FRONTEND='noninteractive')
+    done = subprocess.run(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors='replace', check=False,
+                          env=env)
+    if done.returncode:
+        raise Failure('%s\nhalcyon: `%s` failed' % (done.stdout.rstrip(), ' '.join(line)))
+
+
+def _uris():
+    """What apt would fetch for an update: the only place that knows the mirror's address."""
+    done = subprocess.run(['apt-get', 'update', '--print-uris'], capture_output=True, text=True,
+                          check=False)
+    return re.findall(r"^'([^']*)/dists/([^/']*)/InRelease'", done.stdout, re.MULTILINE)
+
+
+def _mirror():
+    codename = _os_release().get('VERSION_CODENAME', '')
+    for address, suite in _uris():
+        if suite in (codename, 'stable', 'oldstable'):
+            return address
+    raise Failure('apt has no Debian mirror configured: see /etc/apt/sources.list.d')
+
+
+def _source(address, suite):
+    return ('Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n'
+            % (address, suite, KEYRING))
+
+
+def _install_qemu():
+    """QEMU of the distribution, or of its backports when the former is too old: then only QEMU and
+    its firmware may come from there, and nothing else changes."""
+    note('installing ' + ' '.join(QEMU))
+    candidate = subprocess.run(['apt-cache', 'policy', 'qemu-system-x86'], capture_output=True,
+                               text=True, check=False).stdout
+    found = re.search(r'Candidate: (?:\d+:)?(\d+)', candidate)
+    if found and int(found.group(1)) >= QEMU_OLDEST:
+        _apt('install', '-y', '--no-install-recommends', *QEMU)
+        return
+    backports = _os_release().get('VERSION_CODENAME', '') + '-backports'
+    with tempfile.TemporaryDirectory(prefix='halcyon-apt-') as name:
+        state = pathlib.Path(name)
+        state.chmod(0o755)
+        parts = state / 'sources'
+        shutil.copytree('/etc/apt/sources.list.d', parts)
+        if backports not in [suite for _, suite in _uris()]:
+            (parts / 'halcyon-backports.sources').write_text(_source(_mirror(), backports))
+        (state / 'preferences').write_text(
+            'Package: qemu-system-* seabios opensbi\nPin: release n=%s\nPin-Priority: 990\n'
+            % backports)
+        (state / 'lists/partial').mkdir(parents=True)
+        options = ('-o', 'Dir::Etc::sourceparts=%s' % parts,
+                   '-o', 'Dir::Etc::preferences=%s' % (state / 'preferences'),
+                   '-o', 'Dir::State::lists=%s' % (state / 'lists'),
+                   '-o', 'APT::Sandbox::User=root')
+        _apt(*options, 'update')
+        _apt(*options, 'install', '-y', '--no-install-recommends', *QEMU)
+        subprocess.run([*([] if os.geteuid() == 0 else ['sudo']), 'chown', '-R',
+                        str(os.getuid()), str(state)], check=False)
+
+
+def fetch(package, arch, inside):
+    """A file out of a Debian package of any architecture, kept in the cache: its path there."""
+    kept = cache_dir() / FOREIGN_SUITE / arch / package / pathlib.Path(inside).name
+    if kept.exists():
+        return kept
+    if not shutil.which('apt-get') or not pathlib.Path(KEYRING).exists():
+        raise Failure('%s for %s is fetched by apt, which is not here; please put the file at %s'
+                      % (inside, arch, kept))
+    note('fetching %s for %s' % (package, arch))
+    with tempfile.TemporaryDirectory(prefix='halcyon-apt-') as name:
+        work = pathlib.Path(name)
+        for folder in ('sources', 'lists/partial', 'cache/archives/partial', 'out'):
+            (work / folder).mkdir(parents=True)
+        (work / 'sources/debian.sources').write_text(_source(_mirror(), FOREIGN_SUITE))
+        options = {'Dir::State': work, 'Dir::State::status': '/dev/null',
+                   'Dir::State::lists': work / 'lists', 'Dir::Cache': work / 'cache',
+                   'Dir::Etc::sourcelist': '/dev/null', 'Dir::Etc::sourceparts': work / 'sources',
+                   'Dir::Etc::trusted': '/dev/null', 'Dir::Etc::trustedparts': '/dev/null',
+                   'Dir::Etc::preferences': '/dev/null', 'Dir::Etc::preferencesparts': '/dev/null',
+                   'APT::Architecture': DEBIAN_ARCH[arch], 'APT::Architectures': DEBIAN_ARCH[arch],
+                   'Acquire::Languages': 'none', 'APT::Sandbox::User': ''}
+        line = ['apt-get', '-q']
+        for key, value in options.items():
+            line += ['-o', '%s=%s' % (key, value)]
+        for step in (['update'], ['download', package]):
+            done = subprocess.run(line + step, cwd=work, capture_output=True, text=True,
+                                  stdin=subprocess.DEVNULL, check=False)
+            if done.returncode:
+                raise Failure('%s\nhalcyon: fetching %s for %s failed (no network?)'
+                              % (done.stderr.rstrip(), package, arch))
+        deb = next(work.glob('*.deb'))
+        subprocess.run(['dpkg-deb', '-x', deb, work / 'out'], check=True)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix('.partial')
+        shutil.copy(work / 'out' / inside, partial)
+        partial.replace(kept)
+    return kept
+
+
+def busybox(arch):
+    """The static BusyBox of Debian, unmodified."""
+    return fetch('busybox-static', arch, 'usr/bin/busybox')
+
+
+def applets():
+    """Paths of the links to BusyBox, asked from the one that runs here: all three come from one
+    source and one configuration."""
+    native = platform.machine()
+    if native not in DEBIAN_ARCH:
+        raise Failure('BusyBox does not run on this machine (%s), so its commands are unknown'
+                      % native)
+    done = subprocess.run([busybox(native), '--list-full'], capture_output=True, text=True,
+                          check=True)
+    return done.stdout.split()

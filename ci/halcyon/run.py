@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""./halcyon run: set up, build, boot."""
+import os
+import pathlib
+import signal
+import sys
+
+from . import guest, machines, packages, rootfs
+from .common import BUILD, Failure, build, image_path, note
+
+
+def run_verb(args):
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    arch = machines.MACHINES[args.machine].arch
+    preset = args.preset or arch
+    if args.initramfs and not os.path.isfile(args.initramfs):
+        raise Failure('--initramfs: there is no file %s' % args.initramfs, 2)
+    for words in args.add:
+        rootfs.split_add(words)
+    packages.setup()
+    build(preset)
+    kernel = image_path(BUILD / preset, arch)
+    if not kernel.exists():
+        raise Failure('the preset %s makes no image for %s' % (preset, arch))
+    if args.initramfs:
+        base = pathlib.Path(args.initramfs).read_bytes()
+    else:
+        base = rootfs.root_archive(arch, BUILD / preset / 'user/init')
+    initrd = BUILD / preset / ('initrd-%d.cpio' % os.getpid())
+    try:
+        rootfs.write_initrd(initrd, base, args.add, args.command)
+        return boot(args, kernel, initrd)
+    finally:
+        initrd.unlink(missing_ok=True)
+
+
+def boot(args, kernel, initrd):
+    append = args.append
+    is_framed = args.command is not None
+    if is_framed:
+        append = framed_append(append)
+    line = machines.qemu_line(args.machine, kernel, initrd, append, args.cpus, args.mem,
+                              guest.PIPES if is_framed or not sys.stdin.isatty() else guest.TERMINAL,
+                              args.icount, args.gdb)
+    if args.gdb:
+        note('gdb: file %s, then target remote :1234'
+             % (kernel.parent / 'halcyon.elf').relative_to(BUILD.parent))
+    if not is_framed:
+        return guest.interactive(line, args.timeout)
+    run = guest.Framed(line, timeout=args.timeout)
+    status = run.run()
+    if run.why:
+        os.write(2, bytes(run.log))
+        note(run.why)
+    return status
+
+
+def framed_append(append):
+    """The command line with the word that asks for framing, before what belongs to init."""
+    kernel_words, dashes, init_words = append.partition('-- ')
+    return ' '.join(word for word in (kernel_words.strip(), 'console.framed=1') if word) + (
+        ' -- ' + init_words if dashes else '')
