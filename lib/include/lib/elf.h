@@ -101,7 +101,8 @@ void elf_ehdr(const void *head, struct elf64_ehdr *out);
 err_t elf_phdr(const void *head, size_t len, unsigned index, struct elf64_phdr *out) must_check;
 
 /** Check one PT_LOAD segment against the file's size and the end of user addresses @limit: no sum
- *  overflows, filesz <= memsz, offset and vaddr agree modulo @page, align is a power of two.
+ *  overflows, filesz <= memsz, offset and vaddr agree modulo @page, align is a power of two. What
+ *  has no bytes in the file (filesz 0) may have any offset.
  *  For ET_DYN @limit bounds the unbiased address. Returns 0 or -ENOEXEC. */
 err_t elf_check_load(const struct elf64_phdr *ph, uint64_t file_size, uint64_t limit,
 		     uint64_t page) must_check;
