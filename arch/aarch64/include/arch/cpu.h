@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+
+#include <arch/sysreg.h>
+
+/** The cycle counter runs (a PMU exists). Same on all CPUs: the boot CPU decides. */
+extern bool arch_has_pmu;
+
+static inline void hal_cpu_relax(void)
+{
+	__asm__ volatile("yield" : : : "memory");
+}
+
+static inline void hal_cpu_wait(void)
+{
+	// An interrupt that is pending but masked ends WFI. The barrier: what was written before is
+	// visible before this CPU sleeps.
+	__asm__ volatile("dsb sy\n\twfi" : : : "memory");
+}
+
+static inline uint64_t hal_cpu_counter(void)
+{
+	isb();
+	return arch_has_pmu ? read_sysreg(pmccntr_el0) : read_sysreg(cntvct_el0);
+}
