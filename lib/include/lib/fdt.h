@@ -56,6 +56,8 @@ int fdt_find_path(const struct fdt *fdt, const char *path);
 /** The first node after @after (negative: from the start) that is compatible with @compatible.
  *  Disabled nodes are found too: see fdt_is_enabled(). */
 int fdt_find_compatible(const struct fdt *fdt, int after, const char *compatible);
+
+/** The node whose phandle this is. Walks the tree: a caller with thousands should keep a table. */
 int fdt_find_phandle(const struct fdt *fdt, uint32_t phandle);
 
 /** The first child of @node named @name, or "@name@unit" when @name has no unit address. */
@@ -90,7 +92,8 @@ bool fdt_is_enabled(const struct fdt *fdt, int node);
 err_t fdt_reg(const struct fdt *fdt, int node, unsigned index, paddr_t *addr,
 	      uint64_t *size) must_check;
 
-/** As fdt_reg(), untranslated: the address as the bus of the node's parent sees it. */
+/** As fdt_reg(), untranslated: the address as the bus of the node's parent sees it. What is not
+ *  mapped at all, like the number of a /cpus node, is read by this. */
 err_t fdt_reg_raw(const struct fdt *fdt, int node, unsigned index, uint64_t *addr,
 		  uint64_t *size) must_check;
 
