@@ -22,5 +22,7 @@ err_t hal_store_user32(uint32_t *to, uint32_t value);
 /** Compare-and-exchange; *@old receives the value found. 0 or -EFAULT. */
 err_t hal_cas_user32(uint32_t *at, uint32_t expected, uint32_t desired, uint32_t *old);
 
+/** @tf's pc lies inside one of the functions above. */
+bool hal_uaccess_has_fixup(const struct trapframe *tf);
 /** A fault at @tf's pc inside one of the functions above: continue at its fix-up, return true. */
 bool hal_uaccess_fixup(struct trapframe *tf);

@@ -27,3 +27,5 @@ void log_extent(uint64_t *oldest, uint64_t *end);
 void console_write(const char *text, size_t len);
 /** Print formatted text through a panic: no locks, no ring. */
 void console_panic_printf(const char *fmt, ...) printf_like(1, 2);
+/** Start a panic screen: on a line, and a stream, of its own. */
+void console_panic_begin(void);

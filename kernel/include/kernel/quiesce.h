@@ -16,7 +16,7 @@ void quiesce_defer(struct quiesce *head, void (*fn)(struct quiesce *));
 /** Return after a grace period. May sleep (through upcall_sleep_until()). */
 void quiesce_wait(void);
 /** This CPU holds no reference from a lookup: called by sched at each switch and in the idle loop,
- *  by the IPI that interrupted user mode. Interrupts off. */
+ *  by an interrupt of user mode. Interrupts off. */
 void quiesce_report(void);
 /** This CPU is idle from now on / no more: idle CPUs are never waited for. Interrupts off. */
 void quiesce_idle_enter(void);

@@ -21,6 +21,12 @@ void upcall_sched_init(void);
 noreturn_fn void upcall_sched_start_cpu(void);
 /** sched: the work that resched asks for; may switch. Interrupts off. */
 void upcall_reschedule(void);
+/** sched: what a thread does first after a switch to it: the one before it is off its stack. */
+void upcall_finish_switch(void);
+/** sched: current's `pending` word is not 0. */
+bool upcall_has_pending_work(void);
+/** sched: a kernel thread that runs @fn(NULL); panics when there is no memory. Boot only. */
+void upcall_spawn(const char *name, void (*fn)(void *));
 /** sched: sleep until @deadline or upcall_wake_reclaim(); only in the reclaim thread. */
 void upcall_sleep_until(nsec_t deadline);
 void upcall_wake_reclaim(void);

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+// Interrupts: from the port's entry to the handler of a device. The table is a hash of lists, read
+// by interrupts under its lock, changed by irq_connect() and irq_disconnect().
+#include <hal/percpu.h>
+#include <hal/trapframe.h>
+#include <hal/upcall.h>
+#include <kernel/assert.h>
+#include <kernel/irq.h>
+#include <kernel/lock.h>
+#include <kernel/log.h>
+#include <kernel/main.h>
+#include <kernel/quiesce.h>
+#include <kernel/upcall.h>
+#include <uapi/errno.h>
+
+#define BUCKETS 64
+
+static struct spinlock lock = SPINLOCK_INIT;
+static struct list buckets[BUCKETS]; // lock; zero until first use
+
+static struct list *bucket_of(uint32_t irq)
+{
+	struct list *bucket = &buckets[irq % BUCKETS];
+	if (!bucket->next)
+		list_init(bucket);
+	return bucket;
+}
+
+err_t irq_connect(struct irq_handler *handler, uint32_t irq, enum hal_irq_trigger trigger,
+		  const char *name)
+{
+	if (irq >= IRQS_MAX || !hal_irqchip)
+		return -EINVAL;
+	err_t err = hal_irqchip->set_trigger ? hal_irqchip->set_trigger(irq, trigger) : 0;
+	if (err)
+		return err;
+	handler->irq = irq;
+	handler->name = name;
+	handler->count = 0;
+	irqflags_t flags = spin_lock_irqsave(&lock);
+	list_push_back(bucket_of(irq), &handler->node);
+	spin_unlock_irqrestore(&lock, flags);
+	if (hal_irqchip->set_target)
+		err = hal_irqchip->set_target(irq, this_cpu());
+	hal_irqchip->unmask(irq);
+	return err;
+}
+
+static bool is_connected(struct list *bucket, uint32_t irq)
+{
+	struct irq_handler *handler;
+	list_for_each_entry(handler, bucket, node) {
+		if (handler->irq == irq)
+			return true;
+	}
+	return false;
+}
+
+void irq_disconnect(struct irq_handler *handler)
+{
+	irqflags_t flags = spin_lock_irqsave(&lock);
+	list_remove(&handler->node);
+	if (!is_connected(bucket_of(handler->irq), handler->irq))
+		hal_irqchip->mask(handler->irq);
+	spin_unlock_irqrestore(&lock, flags);
+}
+
+void irq_for_each(void (*visit)(void *arg, const struct irq_handler *handler), void *arg)
+{
+	for (uint32_t irq = 0; irq < IRQS_MAX; irq++) {
+		struct irq_handler *handler;
+		irqflags_t flags = spin_lock_irqsave(&lock);
+		list_for_each_entry(handler, bucket_of(irq), node) {
+			if (handler->irq == irq)
+				visit(arg, handler);
+		}
+		spin_unlock_irqrestore(&lock, flags);
+	}
+}
+
+/** Handlers run under the table's lock: they are short and take only locks below it. */
+void upcall_irq(uint32_t irq)
+{
+	bool was_handled = false;
+	spin_lock(&lock);
+	if (irq < IRQS_MAX) {
+		struct irq_handler *handler;
+		list_for_each_entry(handler, bucket_of(irq), node) {
+			if (handler->irq == irq && handler->fn(handler)) {
+				handler->count++;
+				was_handled = true;
+			}
+		}
+	}
+	spin_unlock(&lock);
+	if (!was_handled) {
+		hal_irqchip->mask(irq);
+		log_warn("irq: %u is nobody's, masked", irq);
+	}
+	if (hal_irqchip->eoi)
+		hal_irqchip->eoi(irq);
+}
+
+void upcall_irq_enter(void)
+{
+	hal_percpu()->irq_depth++;
+}
+
+void upcall_irq_exit(struct trapframe *tf)
+{
+	struct hal_percpu *cpu = hal_percpu();
+	cpu->irq_depth--;
+	if (cpu->irq_depth > 0 || !hal_tf_is_user(tf))
+		return;
+	quiesce_report(); // what was interrupted held nothing
+	exit_user_work(tf);
+}
+
+void upcall_ipi(void)
+{
+	smp_handle_ipi();
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: MIT
+// Nanoseconds, and the per-CPU timer queues.
+//
+// Ticks become nanoseconds by a 64x64→128-bit multiplication with a fixed-point factor, set once.
+// Each CPU's queue is a tree by deadline with its own lock; the hardware timer of that CPU is set to
+// the first entry and only ever by that CPU. A timer that another CPU cancels leaves the hardware
+// set: the interrupt then finds nothing to do, once.
+//
+// Cancel against fire: the queue lock decides. Who takes the timer off the tree owns the outcome;
+// `running` tells a canceller that fn may still be executing.
+#include <hal/clock.h>
+#include <hal/upcall.h>
+#include <kernel/assert.h>
+#include <kernel/log.h>
+#include <kernel/time.h>
+
+struct timer_queue {
+	struct spinlock lock;
+	struct rbtree tree; // lock
+	nsec_t programmed; // what the hardware is set to; own CPU
+};
+static DEFINE_PERCPU(struct timer_queue, timer_queue);
+
+#define FACTOR_SHIFT 32
+static uint64_t ns_per_tick; // << FACTOR_SHIFT
+static uint64_t ticks_per_ns; // << FACTOR_SHIFT
+static uint64_t boot_ticks;
+static _Atomic uint64_t realtime_offset;
+
+static uint64_t scale(uint64_t value, uint64_t factor)
+{
+	return (uint64_t)(((unsigned __int128)value * factor) >> FACTOR_SHIFT);
+}
+
+/** a / b << FACTOR_SHIFT, rounded, without a 128-bit division. */
+static uint64_t ratio(uint64_t a, uint64_t b)
+{
+	uint64_t whole = a / b, rest = a % b, fraction = 0;
+	for (int i = 0; i < FACTOR_SHIFT; i++) {
+		rest <<= 1;
+		fraction <<= 1;
+		if (rest >= b) {
+			rest -= b;
+			fraction |= 1;
+		}
+	}
+	return (whole << FACTOR_SHIFT) + fraction + (rest * 2 >= b);
+}
+
+nsec_t time_from_ticks(uint64_t ticks)
+{
+	return scale(ticks, ns_per_tick);
+}
+
+nsec_t time_now(void)
+{
+	return ns_per_tick ? scale(hal_clock_read() - boot_ticks, ns_per_tick) : 0;
+}
+
+nsec_t time_realtime_offset(void)
+{
+	return load_relaxed(&realtime_offset);
+}
+
+void time_set_realtime_offset(nsec_t offset)
+{
+	store_relaxed(&realtime_offset, offset);
+}
+
+void time_init(void)
+{
+	uint64_t hz = hal_clock_hz();
+	verify(hz > 0);
+	ns_per_tick = ratio(NSEC_PER_SEC, hz);
+	ticks_per_ns = ratio(hz, NSEC_PER_SEC);
+	boot_ticks = hal_clock_read();
+	time_set_realtime_offset(hal_rtc_read() * NSEC_PER_SEC);
+}
+
+void time_init_cpu(void)
+{
+	struct timer_queue *queue = this_cpu_ptr(timer_queue);
+	spin_init(&queue->lock);
+	rbtree_init(&queue->tree);
+	queue->programmed = NSEC_NEVER;
+	hal_timer_init_cpu();
+}
+
+/** Set the hardware to @deadline, rounded up to a tick. */
+static void program(struct timer_queue *queue, nsec_t deadline)
+{
+	if (deadline == queue->programmed)
+		return;
+	queue->programmed = deadline;
+	hal_timer_set(deadline == NSEC_NEVER ? UINT64_MAX
+					     : boot_ticks + scale(deadline, ticks_per_ns) + 1);
+}
+
+static bool fires_before(const struct rbnode *a, const struct rbnode *b)
+{
+	return rb_entry(a, struct timer, node)->deadline < rb_entry(b, struct timer, node)->deadline;
+}
+
+void timer_init(struct timer *timer, void (*fn)(struct timer *))
+{
+	rbnode_init(&timer->node);
+	timer->deadline = 0;
+	timer->fn = fn;
+	atomic_init(&timer->cpu_plus_1, 0);
+	atomic_init(&timer->running, 0);
+}
+
+void timer_set(struct timer *timer, nsec_t deadline)
+{
+	irqflags_t flags = hal_irq_save();
+	struct timer_queue *queue = this_cpu_ptr(timer_queue);
+	spin_lock(&queue->lock);
+	assert(load_relaxed(&timer->cpu_plus_1) == 0);
+	timer->deadline = deadline;
+	rbtree_insert(&queue->tree, &timer->node, fires_before);
+	store_relaxed(&timer->cpu_plus_1, this_cpu() + 1);
+	if (rbtree_first(&queue->tree) == &timer->node)
+		program(queue, deadline);
+	spin_unlock(&queue->lock);
+	hal_irq_restore(flags);
+}
+
+bool timer_cancel(struct timer *timer)
+{
+	for (;;) {
+		uint32_t cpu_plus_1 = load_acquire(&timer->cpu_plus_1);
+		if (!cpu_plus_1)
+			return false;
+		struct timer_queue *queue = cpu_ptr(timer_queue, cpu_plus_1 - 1);
+		irqflags_t flags = spin_lock_irqsave(&queue->lock);
+		bool is_here = load_relaxed(&timer->cpu_plus_1) == cpu_plus_1;
+		if (is_here) {
+			rbtree_remove(&queue->tree, &timer->node);
+			store_release(&timer->cpu_plus_1, 0);
+		}
+		spin_unlock_irqrestore(&queue->lock, flags);
+		if (is_here)
+			return true;
+	}
+}
+
+bool timer_cancel_sync(struct timer *timer)
+{
+	bool was_queued = timer_cancel(timer);
+	while (load_acquire(&timer->running))
+		hal_cpu_relax();
+	return was_queued;
+}
+
+/** Take the first timer that is due off the queue; NULL: none is, and the hardware is set. */
+static struct timer *take_due(struct timer_queue *queue, nsec_t now)
+{
+	spin_lock(&queue->lock);
+	struct timer *timer = rbtree_first_entry(&queue->tree, struct timer, node);
+	if (timer && timer->deadline <= now) {
+		rbtree_remove(&queue->tree, &timer->node);
+		store_relaxed(&timer->running, 1);
+		store_release(&timer->cpu_plus_1, 0);
+	} else {
+		program(queue, timer ? timer->deadline : NSEC_NEVER);
+		timer = NULL;
+	}
+	spin_unlock(&queue->lock);
+	return timer;
+}
+
+void upcall_timer(void)
+{
+	struct timer_queue *queue = this_cpu_ptr(timer_queue);
+	struct timer *timer;
+	queue->programmed = 0; // it has fired: whatever comes next must be set anew
+	while ((timer = take_due(queue, time_now()))) {
+		timer->fn(timer);
+		store_release(&timer->running, 0);
+	}
+}
