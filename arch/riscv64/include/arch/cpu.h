@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// The inline half of <hal/cpu.h>, and what the device tree says about the harts.
+#pragma once
+
+#include <arch/csr.h>
+
+/** Extensions that every enabled hart has. Valid from riscv_boot() on. */
+struct riscv_features {
+	bool has_fpu; // F and D
+	bool has_sstc; // stimecmp, as far as the device tree knows
+	char isa[64]; // as the device tree writes it, cut
+};
+
+extern struct riscv_features riscv_features;
+
+static inline void hal_cpu_relax(void)
+{
+	asm volatile(".4byte 0x0100000f" ::: "memory"); // pause (Zihintpause), a hint elsewhere
+}
+
+static inline void hal_cpu_wait(void)
+{
+	asm volatile("wfi" ::: "memory");
+}
+
+static inline uint64_t hal_cpu_counter(void)
+{
+	return csr_read(cycle);
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// The frame that entry.S writes. Order is for the native calls: the arguments and words of one lie
+// side by side. tp, gp and all the rest of user mode are here; floating-point state is not.
+#pragma once
+
+#include <arch/csr.h>
+
+struct trapframe {
+	uint64_t ra, sp, gp, tp;
+	uint64_t s[12];
+	uint64_t args[10]; // a0..a6, t0..t2: fd, tag and the eight words of a native call
+	uint64_t a7;
+	uint64_t t3, t4, t5, t6;
+	uint64_t pc;
+	uint64_t cause; // scause of the trap; CAUSE_NONE once it must not count as a system call
+	uint64_t orig_a0; // first argument of a system call
+	uint64_t percpu; // frame of user mode: tp for the kernel, never 0; of kernel mode: 0
+	uint64_t status; // kernel mode: sstatus of the trapped code; unused for user mode
+};
+
+_Static_assert(sizeof(struct trapframe) % 16 == 0, "the kernel's stack pointer is 16-byte aligned");
+
+static inline uint64_t hal_tf_syscall_nr(const struct trapframe *tf)
+{
+	return tf->a7;
+}
+
+static inline uint64_t hal_tf_arg(const struct trapframe *tf, unsigned i)
+{
+	return tf->args[i];
+}
+
+static inline void hal_tf_set_result(struct trapframe *tf, int64_t value)
+{
+	tf->args[0] = (uint64_t)value;
+}
+
+static inline int64_t hal_tf_result(const struct trapframe *tf)
+{
+	return (int64_t)tf->args[0];
+}
+
+static inline void hal_tf_restart_syscall(struct trapframe *tf)
+{
+	tf->args[0] = tf->orig_a0;
+	tf->pc -= 4;
+}
+
+static inline bool hal_tf_is_syscall(const struct trapframe *tf)
+{
+	return tf->cause == CAUSE_ECALL_USER;
+}
+
+static inline void hal_tf_clear_syscall(struct trapframe *tf)
+{
+	tf->cause = CAUSE_NONE;
+}
+
+static inline bool hal_tf_is_user(const struct trapframe *tf)
+{
+	return tf->percpu != 0;
+}
+
+static inline uint64_t hal_tf_pc(const struct trapframe *tf)
+{
+	return tf->pc;
+}
+
+static inline uint64_t hal_tf_sp(const struct trapframe *tf)
+{
+	return tf->sp;
+}
+
+static inline void hal_tf_set_pc(struct trapframe *tf, uint64_t pc)
+{
+	tf->pc = pc;
+}
+
+static inline void hal_tf_set_sp(struct trapframe *tf, uint64_t sp)
+{
+	tf->sp = sp;
+}
+
+static inline uint64_t hal_tf_frame_pointer(const struct trapframe *tf)
+{
+	return tf->s[0];
+}
+
+static inline void hal_tf_set_call_arg(struct trapframe *tf, unsigned i, uint64_t value)
+{
+	tf->args[i] = value;
+}
+
+static inline uint64_t hal_tf_ipc_fd(const struct trapframe *tf)
+{
+	return tf->args[0];
+}
+
+static inline uint64_t hal_tf_ipc_tag(const struct trapframe *tf)
+{
+	return tf->args[1];
+}
+
+static inline uint64_t hal_tf_ipc_word(const struct trapframe *tf, unsigned i)
+{
+	return tf->args[2 + i];
+}
+
+static inline void hal_tf_set_ipc_tag(struct trapframe *tf, uint64_t tag)
+{
+	tf->args[1] = tag;
+}
+
+static inline void hal_tf_set_ipc_badge(struct trapframe *tf, uint64_t badge)
+{
+	tf->t3 = badge;
+}
+
+static inline void hal_tf_set_ipc_sender(struct trapframe *tf, uint64_t pid_tid)
+{
+	tf->t4 = pid_tid;
+}
+
+static inline void hal_tf_set_ipc_word(struct trapframe *tf, unsigned i, uint64_t word)
+{
+	tf->args[2 + i] = word;
+}
+
+static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trapframe *from,
+					 unsigned n)
+{
+	unsigned i = 2;
+	if (likely(n == 0))
+		return;
+	if (n == 8) {
+		for (; i < 6; i++)
+			to->args[i] = from->args[i];
+		n = 4;
+	}
+	if (n & 4) {
+		for (unsigned end = i + 4; i < end; i++)
+			to->args[i] = from->args[i];
+	}
+	for (unsigned end = i + (n & 3); i < end; i++)
+		to->args[i] = from->args[i];
+}
