@@ -17,8 +17,7 @@ find_package(Threads REQUIRED)
 
 function(halcyon_host_program name)
 	add_executable(${name} ${ARGN} ${objects} $<TARGET_OBJECTS:host_objects>)
-	target_link_libraries(${name} PRIVATE kernel_flags ${HALCYON_TOP_ROOM}_headers arch_headers
-		Threads::Threads)
+	target_link_libraries(${name} PRIVATE kernel_flags ${HALCYON_TOP_ROOM}_headers Threads::Threads)
 	set_target_properties(${name} PROPERTIES HALCYON_HOSTED 1)
 	add_dependencies(${name} generated_headers)
 endfunction()

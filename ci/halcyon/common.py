@@ -53,7 +53,7 @@ def build(preset):
     """Configure a preset once and build what changed."""
     if not (BUILD / preset / 'build.ninja').exists():
         quiet(['cmake', '--preset', preset], 'configuring ' + preset, cwd=ROOT)
-    quiet(['cmake', '--build', '--preset', preset], 'building ' + preset, cwd=ROOT)
+    quiet(['cmake', '--build', '--preset', preset, '--', '--quiet'], 'building ' + preset, cwd=ROOT)
 
 
 def image_path(preset_dir, arch):
