@@ -1,29 +1,65 @@
 // SPDX-License-Identifier: MIT
 // The one page-table walker, for user and kernel roots of every format.
+//
+// Tables are installed by compare-and-exchange, so several CPUs may fill one page table at a time.
+// They are freed only by the owner, who then keeps everybody else out. A freed table holds zeroes
+// again, and a few of those are kept per CPU: a new table mostly costs no clearing.
 #pragma once
 
-#include <hal/pte.h>
+#include <hal/atomic.h>
+#include <hal/mmu.h>
 #include <lib/types.h>
 
 struct pagetable {
-	pte_t *root; // direct-map address
-	uint64_t table_count; // tables below the root: accounting
+	pte_t *root;
+	_Atomic uint64_t table_count; // tables below the root: accounting
 };
+
+#define PAGETABLE_SPAN ((vaddr_t)HAL_PAGE_SIZE * HAL_PT_ENTRIES) // of one leaf table: 2 MiB
+
+/** A root for user space, with the kernel half where the port shares one root. 0 or -ENOMEM. */
+must_check err_t pagetable_init_user(struct pagetable *pt);
+/** Give the root back: the user half is empty, pagetable_free_range() has been over all of it. */
+void pagetable_destroy_user(struct pagetable *pt);
 
 /** The entry for @va at level 0, tables made on the way when @create; NULL: no table there (or no
  *  memory, or a large leaf stands in the way). The owner's lock keeps the tables alive. */
 pte_t *pagetable_entry(struct pagetable *pt, vaddr_t va, bool create);
-/** Map [@va, @va+@size) to [@pa, ...) with the largest leaves that alignment allows. 0, -ENOMEM. */
+/** Map [@va, @va+@size) to [@pa, ...) with the largest leaves (2 MiB) that alignment allows; what
+ *  was mapped there is replaced. The caller flushes. 0, -ENOMEM. */
 must_check err_t pagetable_map_range(struct pagetable *pt, vaddr_t va, paddr_t pa, uint64_t size,
 				     unsigned prot);
 /** Translate; false when nothing is mapped. */
 bool pagetable_lookup(struct pagetable *pt, vaddr_t va, paddr_t *pa, unsigned *prot);
-/** Visit each present level-0 entry in [@va, @end) (missing tables are skipped in one step).
- *  @visit returns false to stop. */
+/** Make the entry of the root for each address in [@va, @end) a table, for roots that are copied. */
+must_check err_t pagetable_fill_root(struct pagetable *pt, vaddr_t va, vaddr_t end);
+/** Visit each level-0 entry in [@va, @end) that is not zero (missing tables are skipped in one
+ *  step). @visit returns false to stop. */
 void pagetable_for_each(struct pagetable *pt, vaddr_t va, vaddr_t end,
 			bool (*visit)(void *arg, vaddr_t va, pte_t *entry), void *arg);
-/** Free all tables that lie wholly within [@va, @end); leaves there are none any more. */
+/** Free all tables that lie wholly within [@va, @end); leaves there are none any more, and no CPU
+ *  walks them. */
 void pagetable_free_range(struct pagetable *pt, vaddr_t va, vaddr_t end);
+
+/** The level-0 entry for @va in a page table without large leaves, or NULL. */
+static inline pte_t *pagetable_walk(const struct pagetable *pt, vaddr_t va)
+{
+	pte_t *table = pt->root;
+	for (unsigned level = hal_pte_levels() - 1; level > 0; level--) {
+		unsigned shift = HAL_PAGE_SHIFT + level * HAL_PT_BITS;
+		pte_t entry = {__atomic_load_n(&table[(va >> shift) % HAL_PT_ENTRIES].bits,
+					       __ATOMIC_ACQUIRE)};
+		if (!hal_pte_is_present(entry))
+			return NULL;
+		table = hal_direct(hal_pte_paddr(entry));
+	}
+	return &table[(va >> HAL_PAGE_SHIFT) % HAL_PT_ENTRIES];
+}
+
+/** The entries for @va and what follows it in the same leaf table, at most up to @end: the first
+ *  entry (NULL: none are there), and in *@next the address after the run. For loops over ranges
+ *  that a call per entry would slow down. */
+pte_t *pagetable_run(const struct pagetable *pt, vaddr_t va, vaddr_t end, vaddr_t *next);
 
 /** Single-copy atomic access; exchange returns the old entry. */
 static inline pte_t pte_load(pte_t *entry)

@@ -7,8 +7,10 @@
 #include <hal/upcall.h>
 #include <kernel/lock.h>
 #include <kernel/smp.h>
+#include <lib/list.h>
 #include <lib/rbtree.h>
 #include <lib/types.h>
+#include <mm/frame.h>
 #include <mm/pagetable.h>
 #include <sched/rwlock.h>
 
@@ -24,20 +26,31 @@ enum mm_area_flags {
 	MM_WIPEONFORK = 1 << 12,
 };
 
+/** asid_tag: generation << MM_ASID_SHIFT | ASID. Generation 0 is never current. */
+#define MM_ASID_SHIFT 16
+#define MM_ASID_MASK ((1u << MM_ASID_SHIFT) - 1)
+
+/** l = lock; areas and what they say change only under the write lock. Entries of the page table
+ *  change by CAS under the read lock, or under the write lock. */
 struct mm_space {
-	_Atomic uint64_t asid_generation; // hot: read by every switch, with root and asid
+	// Hot: read by every switch.
+	_Atomic uint64_t asid_tag;
 	paddr_t root;
-	_Atomic uint32_t asid;
+	struct cpuset active; // CPUs that may hold translations (atomic bits)
 	_Atomic uint32_t refs; // threads and other holders
-	struct cpuset active; // CPUs that may hold translations
-	struct sched_rwlock lock; // areas; read-held in faults, write-held in changes
-	struct rbtree areas; // by start address (lock)
-	struct mm_area *hint; // last area found (lock; only a hint)
-	struct pagetable table; // entries change by CAS under a read lock, or under the write lock
-	struct spinlock table_lock; // new tables
-	vaddr_t brk_start, brk; // (lock)
+	struct sched_rwlock lock;
+	struct rbtree areas; // by start address (l)
+	struct mm_area *_Atomic hint; // last area found by a fault: only a hint, never stale (l)
+	struct mm_area *brk_area; // the last area of the heap, NULL when empty or not known (l)
+	struct pagetable table;
+	vaddr_t brk_start, brk; // (l)
 	vaddr_t mmap_top; // search for free ranges goes downward from here
-	uint64_t total_pages, locked_pages; // mapped by areas (lock)
+	vaddr_t search_from; // free ranges above are not larger than gap_above (l)
+	uint64_t gap_above; // (l)
+	uint64_t total_pages, locked_pages; // mapped by areas (l)
+	uint64_t data_pages; // of them private and writable: RLIMIT_DATA (l)
+	uint32_t area_count; // (l)
+	_Atomic uint32_t changes; // bumped by every change of areas: a fault that slept looks again
 	_Atomic uint64_t resident_pages;
 	uint64_t limit_as_pages, limit_data_pages, limit_stack; // RLIMIT_AS, _DATA, _STACK copies
 	// what exec laid out, for /proc/PID/{cmdline,environ,stat,exe}
@@ -52,9 +65,11 @@ void mm_space_get(struct mm_space *space);
 /** Last one out destroys areas, pages and tables. May sleep. */
 void mm_space_put(struct mm_space *space);
 
-/** Make @space (NULL = none) this CPU's. At switch, interrupts off. Allots an ASID when needed. */
+/** Make @space this CPU's. At switch, interrupts off. Allots an ASID when needed. NULL (a kernel
+ *  thread) changes nothing: the last space stays, and mm_space_put() chases it away if it dies. */
 void mm_space_activate(struct mm_space *space);
-/** For the IPC fast path: true if mm_space_activate_fast() may be used for @space on this CPU. */
+/** For the IPC fast path: true if mm_space_activate_fast() may be used for @space (not NULL) on this
+ *  CPU. Interrupts off from here to the activation. */
 static inline bool mm_space_is_fast(struct mm_space *space);
 static inline void mm_space_activate_fast(struct mm_space *space);
 
@@ -68,6 +83,14 @@ struct mm_object_ops {
 	void (*put)(struct mm_object *object);
 	/** A line for /proc/PID/maps, e.g. the path. */
 	void (*describe)(struct mm_object *object, char *buf, size_t len, uint64_t *inode);
+	/** May be NULL. Fill @frames with the pages [@first, @first+@count) that are present already,
+	 *  each with a reference, NULL where there is none; returns how many. Never sleeps: saves the
+	 *  faults of neighbours, and a walk through get_page(). */
+	unsigned (*get_resident)(struct mm_object *object, uint64_t first, unsigned count,
+				 struct frame **frames);
+	/** The owner calls frame_written() for what it writes into pages by other ways than user
+	 *  mappings, so code pages need not be synchronised at each mapping. */
+	bool reports_writes;
 };
 
 /** Embedded by its owner (a vnode's page cache, a region). */
@@ -76,11 +99,17 @@ struct mm_object {
 	struct spinlock lock;
 	/** Areas that map this object: for truncation and revocation. */
 	struct list areas; // lock
+	/** Bumped by mm_object_unmap(): a fault that fetched a page before it starts again. */
+	_Atomic uint32_t unmaps;
 };
+/** The owner's reference and the pages are its own affair. */
+void mm_object_init(struct mm_object *object, const struct mm_object_ops *ops);
 
 /** Shared anonymous memory of @pages pages; one reference. */
 must_check struct mm_object *mm_object_create_anon(uint64_t pages);
-/** Unmap pages [@first, @last] of @object everywhere, at once, on all CPUs. May sleep. */
+/** Unmap pages [@first, @last] of @object everywhere, private copies too, on all CPUs. The caller has
+ *  made sure that get_page() and get_resident() do not give them out any more (or, for a hole, that
+ *  they give new ones). May sleep; no address space is locked. */
 void mm_object_unmap(struct mm_object *object, uint64_t first, uint64_t last);
 
 struct mm_map_request {
@@ -129,5 +158,4 @@ struct mm_key {
 };
 err_t mm_futex_key(struct mm_space *space, vaddr_t addr, bool is_private, struct mm_key *key);
 
-struct mm_hot; // per-CPU state of mm_space_is_fast()
 #include <mm/space_inline.h>

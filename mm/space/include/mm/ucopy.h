@@ -3,6 +3,7 @@
 // nothing outside user space is ever read or written. May sleep (page faults).
 #pragma once
 
+#include <hal/mmu.h>
 #include <lib/types.h>
 
 typedef uint64_t uaddr_t; // an address that user space gave: never dereferenced directly
@@ -18,6 +19,9 @@ must_check err_t mm_copy_in_string(char *to, uaddr_t from, size_t size);
 must_check err_t mm_load_user32(uaddr_t from, uint32_t *value); // -EFAULT, -EINVAL if unaligned
 must_check err_t mm_store_user32(uaddr_t to, uint32_t value);
 must_check err_t mm_cas_user32(uaddr_t at, uint32_t expected, uint32_t desired, uint32_t *old);
-static inline bool mm_user_range_ok(uaddr_t addr, size_t len);
 
-#include <mm/ucopy_inline.h>
+/** [@addr, @addr+@len) lies in user space (@len 0: @addr does). */
+static inline bool mm_user_range_ok(uaddr_t addr, size_t len)
+{
+	return len <= HAL_USER_TOP && addr <= HAL_USER_TOP - len;
+}
