@@ -7,8 +7,8 @@
 #include <lib/types.h>
 #include <stdatomic.h>
 
-#define load_relaxed(p) (hal_explore_point(p), atomic_load_explicit((p), memory_order_relaxed))
-#define load_acquire(p) (hal_explore_point(p), atomic_load_explicit((p), memory_order_acquire))
+#define load_relaxed(p) (hal_explore_load(p), atomic_load_explicit((p), memory_order_relaxed))
+#define load_acquire(p) (hal_explore_load(p), atomic_load_explicit((p), memory_order_acquire))
 #define store_relaxed(p, v)                                                                        \
 	(hal_explore_point(p), atomic_store_explicit((p), (v), memory_order_relaxed))
 #define store_release(p, v)                                                                        \

@@ -6,3 +6,8 @@
 static inline void hal_explore_point(const volatile void *object);
 
 #include <arch/explore.h>
+
+/** The same before a plain load: loads commute, so the laboratory need not try both orders. */
+#ifndef hal_explore_load
+#define hal_explore_load(object) hal_explore_point(object)
+#endif

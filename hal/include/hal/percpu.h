@@ -34,7 +34,12 @@ size_t hal_percpu_size(void);
  *  the image from the first instruction of C on. */
 void hal_percpu_setup(cpuid_t cpu, void *area);
 
-#define DEFINE_PERCPU(type, name) __attribute__((section(".percpu"), used)) type percpu_##name
+#if CONFIG_HOST // whose linker supplies __start_ and __stop_ of sections with C names
+#define HAL_PERCPU_SECTION "percpu"
+#else
+#define HAL_PERCPU_SECTION ".percpu"
+#endif
+#define DEFINE_PERCPU(type, name) __attribute__((section(HAL_PERCPU_SECTION), used)) type percpu_##name
 #define DECLARE_PERCPU(type, name) extern type percpu_##name
 
 #define this_cpu_ptr(name) ((__typeof__(percpu_##name) *)hal_percpu_this(&percpu_##name))

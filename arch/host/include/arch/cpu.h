@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// Relaxing and waiting are where the laboratory passes the CPU on and delivers interrupts.
+#pragma once
+
+void host_cpu_relax(void);
+void host_cpu_wait(void);
+uint64_t host_clock_read(void);
+
+static inline void hal_cpu_relax(void)
+{
+	host_cpu_relax();
+}
+
+static inline void hal_cpu_wait(void)
+{
+	host_cpu_wait();
+}
+
+static inline uint64_t hal_cpu_counter(void)
+{
+	return host_clock_read();
+}

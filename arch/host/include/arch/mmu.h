@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// The laboratory's MMU is software. RAM is one arena at HAL_DIRECT_BASE; kernel mappings of the KMAP
+// window are made real by mmap() when hal_mmu_sync_new() announces them; user addresses exist only
+// for hal/uaccess.h, which walks the active root through a model of a TLB.
+#pragma once
+
+// Addresses above every sanitizer's shadow on x86_64.
+#define HAL_USER_TOP 0x00007ffffffff000ul
+#define HAL_DIRECT_BASE 0x7ea000000000ul
+#define HAL_DIRECT_SIZE GIB(64)
+#define HAL_KMAP_BASE 0x7ec000000000ul
+#define HAL_KMAP_SIZE GIB(8)
+#define HAL_KERNEL_BASE 0xffffffff80000000ul
+#define HAL_TLB_BROADCASTS 0
+
+void host_mmu_activate(paddr_t root, uint32_t asid);
+void host_mmu_sync_new(vaddr_t va);
+void host_tlb_flush(uint32_t asid, vaddr_t va, unsigned what);
+enum host_tlb_flush { HOST_TLB_PAGE, HOST_TLB_ASID, HOST_TLB_KERNEL_PAGE, HOST_TLB_ALL };
+
+static inline void *hal_direct(paddr_t pa)
+{
+	return (void *)(HAL_DIRECT_BASE + pa);
+}
+
+static inline paddr_t hal_direct_paddr(const void *va)
+{
+	return (vaddr_t)va - HAL_DIRECT_BASE;
+}
+
+static inline void hal_mmu_activate(paddr_t root, uint32_t asid)
+{
+	host_mmu_activate(root, asid);
+}
+
+static inline void hal_mmu_deactivate(void)
+{
+	host_mmu_activate(0, 0);
+}
+
+static inline void hal_mmu_sync_new(vaddr_t va)
+{
+	host_mmu_sync_new(va);
+}
+
+static inline void hal_tlb_flush_page(uint32_t asid, vaddr_t va)
+{
+	host_tlb_flush(asid, va, HOST_TLB_PAGE);
+}
+
+static inline void hal_tlb_flush_asid(uint32_t asid)
+{
+	host_tlb_flush(asid, 0, HOST_TLB_ASID);
+}
+
+static inline void hal_tlb_flush_kernel_page(vaddr_t va)
+{
+	host_tlb_flush(0, va, HOST_TLB_KERNEL_PAGE);
+}
+
+static inline void hal_tlb_flush_all(void)
+{
+	host_tlb_flush(0, 0, HOST_TLB_ALL);
+}

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: MIT
+// User programs of the laboratory: C functions that enter the kernel by host_syscall() only.
+#pragma once
+
+#include <lib/types.h>
+
+/** A call and what came back. Native calls take tag and words; Linux calls the arguments. */
+struct host_call {
+	uint64_t nr, args[6];
+	uint64_t tag, words[8];
+	int64_t result; // or status
+	uint64_t badge, sender;
+};
+
+/** Make @call from user mode; returns its result. */
+int64_t host_syscall(struct host_call *call);
+/** A place in user mode at which interrupts are taken, as everywhere on a machine. */
+void host_user_point(void);
+
+/** Bytes below a frame's first sp that a user function has as its stack. */
+#define HOST_USER_STACK_SIZE KIB(128)
