@@ -8,26 +8,28 @@
 
 struct endpoint;
 struct thread;
-struct grant;
 
-/** What the thread is doing in an endpoint operation. Changes under the endpoint's lock; a thread in
- *  any state but IDLE is blocked in the user kind and is completed by ipc_complete(). */
+/** What the thread is doing in an endpoint operation. In any state but IDLE it is blocked in the user
+ *  kind (or about to be, with the endpoint's lock held) and is ended by ipc_complete() only. */
 enum ipc_state {
 	IPC_IDLE,
 	IPC_SENDING, // queued at an endpoint: request not taken
 	IPC_RECEIVING, // queued at an endpoint
-	IPC_AWAITING_REPLY, // request taken; a server holds the right to reply
+	IPC_AWAITING_REPLY, // request taken; `server` holds the right to reply
 };
 
 struct ipc_part {
 	_Atomic uint32_t state; // enum ipc_state
-	uint32_t is_call; // SENDING: wants a reply (IPC_CALL) or not (IPC_SEND)
-	struct endpoint *endpoint; // where it is queued, or was taken from
-	struct list node; // in the endpoint's queue
-	uint64_t badge; // of the grant that the request came through
-	/** The one-shot reply right of this thread as a server: the caller that waits for it, and of
-	 *  this thread as a caller: the server that holds it. Both or neither; under reply_lock of
-	 *  the caller's endpoint. */
+	uint32_t wants_reply; // SENDING: IPC_CALL and not IPC_SEND
+	/** Where it is queued or was taken from. May be stale in AWAITING_REPLY: endpoints are
+	 *  type-stable memory, so even then its lock may be taken. */
+	struct endpoint *_Atomic endpoint;
+	struct list node; // in the endpoint's queue (its lock)
+	uint64_t badge; // SENDING: of the grant that the request came through
+	/** AWAITING_REPLY: who may reply. Whoever changes it from its value to NULL by
+	 *  compare-and-exchange (reply, death of the server, signal, kill) ends the wait. */
+	struct thread *_Atomic server;
+	/** As a server: the caller of the last request, the one-shot reply right. Own thread only.
+	 *  Valid only while that thread's `server` is this thread: threads are type-stable memory. */
 	struct thread *reply_to;
-	struct thread *server;
 };

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Descriptor tables. A slot is one word: a pointer to a counted grant, read by one acquire load and
+// without a lock or reference; what was found stays valid until the next sleep, switch or preempt
+// point. Close-on-exec is a bitmap beside.
+#pragma once
+
+#include <kernel/lock.h>
+#include <kernel/quiesce.h>
+#include <lib/types.h>
+#include <object/grant.h>
+#include <sched/thread.h>
+
+/** Slots and their number in one block, replaced as a whole when the table grows. */
+struct fd_array {
+	uint32_t size; // slots, a multiple of 64
+	struct quiesce quiesce;
+	unsigned long *open, *cloexec; // bitmaps, behind the slots (table lock)
+	struct grant *_Atomic slots[];
+};
+
+struct fdtable {
+	struct fd_array *_Atomic array;
+	struct spinlock lock; // changes
+	_Atomic uint32_t refs; // threads that share it
+	uint32_t limit; // RLIMIT_NOFILE
+	uint32_t first_free; // no free slot below (lock)
+	uint32_t count; // open descriptors (lock)
+};
+
+#define FD_LIMIT_DEFAULT 1024
+#define FD_LIMIT_MAX 65536
+
+must_check struct fdtable *fdtable_create(void);
+/** fork: the same grants, one more reference each. NULL = no memory. */
+must_check struct fdtable *fdtable_copy(struct fdtable *table);
+void fdtable_get(struct fdtable *table);
+/** The last one closes all descriptors. May sleep. */
+void fdtable_put(struct fdtable *table);
+/** exec: close what is marked close-on-exec. */
+void fdtable_close_on_exec(struct fdtable *table);
+
+/** The grant in slot @fd of @table; NULL = empty or out of range. */
+static inline struct grant *fd_lookup(struct fdtable *table, uint32_t fd)
+{
+	struct fd_array *array = load_acquire(&table->array);
+	return likely(fd < array->size) ? load_acquire(&array->slots[fd]) : NULL;
+}
+
+#define FD_CLOEXEC 1
+
+/** Put @grant (its reference is taken over on success) into the lowest free slot >= @min_fd.
+ *  The descriptor, or -EMFILE, -ENOMEM (reference stays). */
+must_check int fd_install(struct fdtable *table, struct grant *grant, uint32_t min_fd,
+			  uint32_t flags);
+/** Put it into slot @fd, closing what was there: @fd, or -EBADF, -ENOMEM. */
+must_check int fd_install_at(struct fdtable *table, struct grant *grant, uint32_t fd,
+			     uint32_t flags);
+/** 0 or -EBADF. May sleep. */
+err_t fd_close(struct fdtable *table, uint32_t fd);
+/** Close [@first, @last] or, with FD_CLOEXEC, only mark them. */
+err_t fd_close_range(struct fdtable *table, uint32_t first, uint32_t last, uint32_t flags);
+/** FD_CLOEXEC or 0; -EBADF. */
+int fd_get_flags(struct fdtable *table, uint32_t fd);
+err_t fd_set_flags(struct fdtable *table, uint32_t fd, uint32_t flags);
+/** The lowest open descriptor >= @fd, or -1: for /proc/PID/fd and fork. */
+int fd_next(struct fdtable *table, uint32_t fd);

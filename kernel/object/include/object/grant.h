@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// A grant: the right to do something with an object, as a descriptor slot points to it. Immutable but
+// for its death: revocation sets the rights word to 0, so a stale descriptor fails the same single
+// test that checks type and right. dup, fork and messages share a grant; restrict and mint make
+// children; revoke kills the subtree below a grant.
+#pragma once
+
+#include <kernel/quiesce.h>
+#include <lib/list.h>
+#include <lib/types.h>
+#include <object/object.h>
+
+struct grant {
+	_Atomic uint32_t rights; // object type | rights; 0 = revoked
+	_Atomic uint32_t refs; // slots and messages in flight
+	struct object *object; // holds a reference until the grant is freed
+	uint64_t badge;
+	struct grant *parent; // tree lock; holds a reference
+	struct list children, sibling; // tree lock
+	struct quiesce quiesce;
+	uint32_t is_embedded; // inside its object (files): freed with it
+};
+
+/** A root grant of a new object: takes over the caller's object reference. NULL = no memory (the
+ *  object reference stays with the caller). refs 1. */
+must_check struct grant *grant_create(struct object *object, uint32_t type_and_rights,
+				      uint64_t badge);
+/** Fill a grant that is embedded in its object; refs 1. */
+void grant_init_embedded(struct grant *grant, struct object *object, uint32_t type_and_rights);
+/** A child of @parent with a subset of its rights; -EPERM, -ENOMEM, -EBADF (revoked meanwhile). */
+must_check err_t grant_derive(struct grant *parent, uint32_t rights, uint64_t badge,
+			      struct grant **child);
+/** Kill all descendants of @grant; on return no operation through them begins any more. Sleeps. */
+void grant_revoke_descendants(struct grant *grant);
+
+static inline void grant_get(struct grant *grant)
+{
+	fetch_add_relaxed(&grant->refs, 1);
+}
+/** One holder less. The last one drops the object reference; may sleep. */
+void grant_put(struct grant *grant);
+
+/** Type and all bits of @wanted (type | rights) are there? False for revoked ones. */
+static inline bool grant_allows(struct grant *grant, uint32_t wanted)
+{
+	return (load_relaxed(&grant->rights) & (OBJECT_TYPE_MASK | wanted)) == wanted;
+}

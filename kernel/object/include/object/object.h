@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// What a descriptor stands for: anything counted that has an operations table. Memory that lookups
+// reach without a reference is freed after a grace period (kernel/quiesce.h).
+#pragma once
+
+#include <hal/atomic.h>
+#include <kernel/quiesce.h>
+#include <lib/types.h>
+
+struct grant;
+struct object;
+
+/** In the upper half of a grant's rights word, so that one comparison tests type and right. */
+enum object_type {
+	OBJECT_FILE = 1u << 16,
+	OBJECT_ENDPOINT = 2u << 16,
+	OBJECT_REPLY = 3u << 16,
+};
+#define OBJECT_TYPE_MASK 0xffff0000u
+
+/** One const table per type. */
+struct object_ops {
+	const char *name; // "file", "endpoint": /proc/PID/fd shows NAME:[number]
+	/** No reference is left. Frees the object, at once or after a grace period. May sleep. */
+	void (*destroy)(struct object *object);
+	/** A grant with @rights to the object is gone (its last holder, or revoked). May be NULL. */
+	void (*grant_gone)(struct object *object, uint32_t rights);
+};
+
+struct object {
+	const struct object_ops *ops;
+	_Atomic uint32_t refs;
+	uint32_t flags; // owner's
+};
+
+static inline void object_init(struct object *object, const struct object_ops *ops)
+{
+	object->ops = ops;
+	atomic_init(&object->refs, 1);
+	object->flags = 0;
+}
+
+static inline void object_get(struct object *object)
+{
+	fetch_add_relaxed(&object->refs, 1);
+}
+
+/** May sleep when it is the last one. */
+static inline void object_put(struct object *object)
+{
+	if (fetch_sub_acq_rel(&object->refs, 1) == 1)
+		object->ops->destroy(object);
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// Readiness. A pollable object has a poll source; who waits for it (poll, select, epoll, a bound
+// notification) links an entry there. Order that loses nothing: the waiter links its entry, then looks
+// at the object's state under the object's lock; the object changes its state under that lock, then
+// looks at the source.
+#pragma once
+
+#include <kernel/lock.h>
+#include <lib/list.h>
+#include <lib/types.h>
+#include <sched/waitq.h>
+
+struct poll_source {
+	struct spinlock lock;
+	struct list entries; // struct poll_entry (lock)
+};
+
+struct poll_entry {
+	struct list node; // lock of source
+	struct poll_source *source; // NULL = not linked
+	uint32_t events; // interesting ones
+	/** Something in @events happened. Interrupts off, source lock held: wakes, no more. */
+	void (*notify)(struct poll_entry *entry, uint32_t events);
+};
+
+void poll_source_init(struct poll_source *source);
+/** Link @entry (NULL: nothing). Used by file_ops.poll. An entry is on one source at a time. */
+void poll_link(struct poll_source *source, struct poll_entry *entry);
+void poll_unlink(struct poll_entry *entry);
+/** @events became true. Any context; nothing but a load when nobody waits. */
+void poll_notify_slow(struct poll_source *source, uint32_t events);
+static inline void poll_notify(struct poll_source *source, uint32_t events)
+{
+	if (unlikely(!list_is_empty(&source->entries)))
+		poll_notify_slow(source, events);
+}
+/** The object goes away: unlink all, each told POLLHUP-like @events. */
+void poll_source_destroy(struct poll_source *source, uint32_t events);
+
+/** A thread that waits for any of several entries. */
+struct poll_waiter {
+	struct sched_waitq wq;
+	uint32_t has_fired; // wq.lock
+};
+struct poll_thread_entry {
+	struct poll_entry entry;
+	struct poll_waiter *waiter;
+};
+void poll_waiter_init(struct poll_waiter *waiter);
+void poll_thread_entry_init(struct poll_thread_entry *entry, struct poll_waiter *waiter,
+			    uint32_t events);
+/** Sleep until an entry fires, @deadline or a signal: 0, -ETIMEDOUT, -EINTR. */
+err_t poll_wait(struct poll_waiter *waiter, nsec_t deadline);
