@@ -176,7 +176,7 @@ void console_panic_printf(const char *fmt, ...)
 
 void console_panic_begin(void)
 {
+	print_text("\n", 1); // completes a pair of FRAME and letter that is half out
 	if (is_framed)
 		announce('K');
-	print_text("\n", 1);
 }

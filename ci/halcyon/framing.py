@@ -3,7 +3,7 @@
 
 MARK = 0x1e
 LOG, OUT, ERR = 'log', 'out', 'err'
-_STREAMS = {ord('T'): OUT, ord('U'): ERR}
+_STREAMS = {ord('K'): LOG, ord('T'): OUT, ord('U'): ERR}
 _STATUS_LENGTH = 12
 
 
@@ -13,7 +13,6 @@ class Decoder:
 
     def __init__(self):
         self.stream = LOG
-        self.after_line = None  # the stream that goes on when the log line in progress ends
         self.held = b''
 
     def feed(self, data):
@@ -42,11 +41,7 @@ class Decoder:
         if code == MARK:
             self._text(b'\x1e', events)
         elif code in _STREAMS:
-            self.stream, self.after_line = _STREAMS[code], None
-        elif code == ord('K'):
-            if self.stream != LOG:
-                self.after_line = self.stream
-            self.stream = LOG
+            self.stream = _STREAMS[code]
         elif code == ord('R'):
             events.append(('ready', None))
         elif code == ord('X'):
@@ -64,18 +59,11 @@ class Decoder:
             self._text(data[mark:mark + 2], events)
             return mark + 2
         events.append(('exit', int(digits)))
+        self.stream = LOG
         return end + 1
 
     def _text(self, data, events):
-        while data:
-            if self.stream == LOG and self.after_line is not None:
-                line, newline, data = data.partition(b'\n')
-                events.append((LOG, line + newline))
-                if newline:
-                    self.stream, self.after_line = self.after_line, None
-            else:
-                events.append((self.stream, data))
-                return
+        events.append((self.stream, data))
 
 
 def escape(data):

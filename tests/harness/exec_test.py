@@ -78,7 +78,7 @@ class Endings(unittest.TestCase):
 
 class Decoding(unittest.TestCase):
     def test_any_split_gives_the_same(self):
-        data = b'fw\x1eKl1\n\x1eTa\x1e\x1eb\x1eKl2\nc\x1eUd\x1eR\x1eX12\n\x1eKend\n'
+        data = b'fw\x1eKl1\n\x1eTa\x1e\x1eb\x1eKl2\n\x1eTc\x1eUd\x1eR\x1eX12\nend\n'
 
         def gather(chunks):
             decoder, out = framing.Decoder(), {}

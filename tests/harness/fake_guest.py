@@ -20,8 +20,8 @@ def stream(letter, data):
     send(b'\x1e' + letter + data.replace(b'\x1e', b'\x1e\x1e'))
 
 
-def log(text):
-    send(b'\x1eK[    0.000000] ' + text + b'\r\n')
+def log(text, then=b'K'):
+    send(b'\x1eK[    0.000000] ' + text + b'\n\x1e' + then)
 
 
 def pieces():
@@ -72,10 +72,10 @@ def binary():
 
 def mixed():
     stream(b'T', b'one ')
-    log(b'between')
+    log(b'between', b'T')
     send(b'two\n')
     stream(b'U', b'bad\n')
-    for byte in b'\x1eTthr\x1eK[    0.1] inside\nee\n':  # marks arrive byte by byte
+    for byte in b'\x1eTthr\x1eK[    0.1] inside\n\x1eTee\n':  # marks arrive byte by byte
         send(bytes([byte]))
         time.sleep(0.001)
     send(b'\x1eX0\n')
