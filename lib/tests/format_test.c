@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // If these fail, logs and /proc files show wrong numbers, or formatting overruns its buffer. The
-// expected strings are those of ISO C (checked against glibc), except %p of NULL.
+// expected strings were compared with glibc, apart from %p of NULL and the last three tests.
 #include <lib/format.h>
 #include <lib/string.h>
 #include <lib/test.h>
