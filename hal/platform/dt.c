@@ -200,3 +200,45 @@ size_t dt_take_rng_seed(void *buf, size_t len)
 	rng_seed_taken += n;
 	return n;
 }
+
+static enum hal_irq_trigger trigger_of(uint32_t flags)
+{
+	switch (flags & 0xf) {
+	case 1:
+		return HAL_IRQ_EDGE_RISING;
+	case 2:
+		return HAL_IRQ_EDGE_FALLING;
+	case 8:
+		return HAL_IRQ_LEVEL_LOW;
+	default:
+		return HAL_IRQ_LEVEL_HIGH;
+	}
+}
+
+err_t dt_irq(int node, unsigned index, uint32_t *irq, enum hal_irq_trigger *trigger)
+{
+	uint32_t cells[FDT_INTR_CELLS_MAX];
+	unsigned n;
+	int intc;
+	err_t err = fdt_interrupts(&hal_fdt, node, index, cells, &n, &intc);
+	if (err)
+		return err;
+	switch (n) {
+	case 1: // PLIC
+		*irq = cells[0];
+		*trigger = HAL_IRQ_LEVEL_HIGH;
+		return 0;
+	case 2: // APLIC: source, flags
+		*irq = cells[0];
+		*trigger = trigger_of(cells[1]);
+		return 0;
+	case 3: // GIC: type (0 shared, 1 private), number, flags
+		if (cells[0] > 1 || cells[1] > 1019)
+			return -EINVAL;
+		*irq = cells[1] + (cells[0] == 0 ? 32 : 16);
+		*trigger = trigger_of(cells[2]);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}

@@ -5,6 +5,7 @@
 //   DT_DRIVER(irqchip, "arm,gic-v3", gicv3_init);
 #pragma once
 
+#include <hal/irqchip.h>
 #include <lib/fdt.h>
 #include <lib/types.h>
 
@@ -47,6 +48,10 @@ err_t dt_fill_bootinfo(const void *fdt_virt, paddr_t fdt_phys, uint64_t boot_hwi
 err_t dt_probe_node(enum dt_class class, int node);
 /** Offer all enabled nodes in document order. Returns how many were taken. */
 unsigned dt_probe(enum dt_class class);
+
+/** Interrupt @index of @node as a global number (GIC: INTID; PLIC, APLIC: source) and how it is
+ *  triggered. -ENOENT, -EINVAL. */
+must_check err_t dt_irq(int node, unsigned index, uint32_t *irq, enum hal_irq_trigger *trigger);
 
 /** Take up to @len bytes of /chosen's rng-seed, each once. Returns how many there were. */
 size_t dt_take_rng_seed(void *buf, size_t len);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <arch/csr.h>
+#include <lib/types.h>
 
 /** Whether stimecmp may be used. Set by hal_clock_init(). */
 extern bool riscv_use_stimecmp;

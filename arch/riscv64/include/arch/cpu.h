@@ -3,6 +3,7 @@
 #pragma once
 
 #include <arch/csr.h>
+#include <lib/types.h>
 
 /** Extensions that every enabled hart has. Valid from riscv_boot() on. */
 struct riscv_features {

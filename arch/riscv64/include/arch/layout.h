@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: MIT
-// The virtual address space under Sv39, for C, assembly and the linker script. docs/riscv64.md draws it.
+// The virtual address space under Sv39, for C, assembler and the linker script (docs/riscv64.md).
 #pragma once
 
-#define HAL_USER_TOP 0x0000003ffffff000
-#define HAL_DIRECT_BASE 0xffffffc000000000
-#define HAL_DIRECT_SIZE 0x0000002000000000
-#define HAL_KMAP_BASE 0xffffffe000000000
-#define HAL_KMAP_SIZE 0x0000000200000000
-#define HAL_KERNEL_BASE 0xffffffff80000000
+#ifdef __ASSEMBLY__
+#define ADDRESS(x) x
+#else
+#define ADDRESS(x) x##ul
+#endif
+
+#define HAL_USER_TOP ADDRESS(0x0000003ffffff000)
+#define HAL_DIRECT_BASE ADDRESS(0xffffffc000000000)
+#define HAL_DIRECT_SIZE ADDRESS(0x0000002000000000)
+#define HAL_KMAP_BASE ADDRESS(0xffffffe000000000)
+#define HAL_KMAP_SIZE ADDRESS(0x0000000200000000)
+#define HAL_KERNEL_BASE ADDRESS(0xffffffff80000000)
 
 #define RISCV_KSTACK_SHIFT 14 // log2 of HAL_KSTACK_SIZE

@@ -6,12 +6,12 @@
 #include <arch/csr.h>
 
 struct trapframe {
+	uint64_t pc; // first: the store-conditional that drops a reservation has no offset
 	uint64_t ra, sp, gp, tp;
 	uint64_t s[12];
 	uint64_t args[10]; // a0..a6, t0..t2: fd, tag and the eight words of a native call
 	uint64_t a7;
 	uint64_t t3, t4, t5, t6;
-	uint64_t pc;
 	uint64_t cause; // scause of the trap; CAUSE_NONE once it must not count as a system call
 	uint64_t orig_a0; // first argument of a system call
 	uint64_t percpu; // frame of user mode: tp for the kernel, never 0; of kernel mode: 0

@@ -1,0 +1,235 @@
+// SPDX-License-Identifier: MIT
+// Every trap. sscratch tells where it came from: the address of current's trapframe while in user
+// mode, 0 while in the kernel. tp is this CPU's area in the kernel; the way out leaves it in the
+// frame for the way in. Interrupts are off in all of this file.
+#include <arch/csr.h>
+#include <arch/layout.h>
+#include <arch/offsets.h>
+#include <uapi/ipc.h>
+
+// All registers but sp, by \op = sd or ld; tp only where \tp says so.
+.macro	registers op, tp
+	\op	ra, TF_RA(sp)
+	\op	gp, TF_GP(sp)
+	.if	\tp
+	\op	tp, TF_TP(sp)
+	.endif
+	\op	s0, TF_S+0(sp)
+	\op	s1, TF_S+8(sp)
+	\op	s2, TF_S+16(sp)
+	\op	s3, TF_S+24(sp)
+	\op	s4, TF_S+32(sp)
+	\op	s5, TF_S+40(sp)
+	\op	s6, TF_S+48(sp)
+	\op	s7, TF_S+56(sp)
+	\op	s8, TF_S+64(sp)
+	\op	s9, TF_S+72(sp)
+	\op	s10, TF_S+80(sp)
+	\op	s11, TF_S+88(sp)
+	\op	a0, TF_ARGS+0(sp)
+	\op	a1, TF_ARGS+8(sp)
+	\op	a2, TF_ARGS+16(sp)
+	\op	a3, TF_ARGS+24(sp)
+	\op	a4, TF_ARGS+32(sp)
+	\op	a5, TF_ARGS+40(sp)
+	\op	a6, TF_ARGS+48(sp)
+	\op	t0, TF_ARGS+56(sp)
+	\op	t1, TF_ARGS+64(sp)
+	\op	t2, TF_ARGS+72(sp)
+	\op	a7, TF_A7(sp)
+	\op	t3, TF_T3(sp)
+	\op	t4, TF_T4(sp)
+	\op	t5, TF_T5(sp)
+	\op	t6, TF_T6(sp)
+.endm
+
+	.text
+	.balign	4
+	.global	riscv_trap_entry
+riscv_trap_entry:
+	csrrw	sp, sscratch, sp
+	beqz	sp, from_kernel
+	registers sd, 1
+	csrrw	t0, sscratch, zero	// user sp; from here on a trap is one of the kernel
+	csrr	t1, scause
+	csrr	t2, sepc
+	ld	tp, TF_PERCPU(sp)
+	sd	t0, TF_SP(sp)
+	sd	t1, TF_CAUSE(sp)
+	li	t0, CAUSE_ECALL_USER
+	bne	t1, t0, other_user_trap
+	addi	t2, t2, 4
+	sd	t2, TF_PC(sp)
+	sd	a0, TF_ORIG_A0(sp)
+	mv	a0, sp
+	li	t0, IPC_CALL
+	beq	a7, t0, ipc_call
+	addi	t0, t0, IPC_REPLY_RECV - IPC_CALL
+	beq	a7, t0, ipc_reply_recv
+	jal	upcall_syscall
+
+// To user mode by the frame at sp.
+restore_user:
+	li	t0, SSTATUS_SPP		// left set by a trap of the kernel that switched threads
+	csrc	sstatus, t0
+	sd	tp, TF_PERCPU(sp)
+	csrw	sscratch, sp
+	ld	t0, TF_PC(sp)
+	sc.d	zero, t0, (sp)		// no reservation of another thread may live on
+	csrw	sepc, t0
+	registers ld, 1
+	ld	sp, TF_SP(sp)
+	sret
+
+ipc_call:
+	jal	upcall_ipc_call
+	mv	sp, a0
+	j	restore_user
+
+ipc_reply_recv:
+	jal	upcall_ipc_reply_recv
+	mv	sp, a0
+	j	restore_user
+
+other_user_trap:
+	sd	t2, TF_PC(sp)
+	mv	a0, sp
+	jal	riscv_trap_user
+	j	restore_user
+
+from_kernel:
+	csrrw	sp, sscratch, zero
+	sd	t0, PERCPU_SCRATCH0(tp)
+	addi	sp, sp, -TF_SIZE
+	ld	t0, PERCPU_ENTRY_SP(tp)
+	sub	t0, t0, sp
+	srli	t0, t0, RISCV_KSTACK_SHIFT
+	bnez	t0, stack_overflow
+	ld	t0, PERCPU_SCRATCH0(tp)
+	registers sd, 1
+	addi	t0, sp, TF_SIZE
+	csrr	t1, sepc
+	csrr	t2, scause
+	csrr	t3, sstatus
+	sd	t0, TF_SP(sp)
+	sd	t1, TF_PC(sp)
+	sd	t2, TF_CAUSE(sp)
+	sd	t3, TF_STATUS(sp)
+	sd	zero, TF_PERCPU(sp)
+	li	t0, SSTATUS_SUM
+	csrc	sstatus, t0
+	mv	a0, sp
+	jal	riscv_trap_kernel
+
+	// The floating-point unit belongs to whatever runs now, and so does tp: the thread may have
+	// slept in a page fault and be on another CPU.
+	ld	t0, TF_STATUS(sp)
+	csrr	t1, sstatus
+	xor	t0, t0, t1
+	li	t2, ~SSTATUS_FS
+	and	t0, t0, t2
+	xor	t0, t0, t1
+	csrw	sstatus, t0
+	ld	t0, TF_PC(sp)
+	sc.d	zero, t0, (sp)
+	csrw	sepc, t0
+	registers ld, 0
+	ld	sp, TF_SP(sp)
+	sret
+
+// sp is not within the present kernel stack. There is no way back from here.
+stack_overflow:
+	addi	sp, sp, TF_SIZE
+	sd	sp, PERCPU_SCRATCH1(tp)
+	ld	sp, PERCPU_EMERGENCY(tp)
+	sd	sp, PERCPU_ENTRY_SP(tp)
+	addi	sp, sp, -TF_SIZE
+	ld	t0, PERCPU_SCRATCH0(tp)
+	registers sd, 1
+	ld	t0, PERCPU_SCRATCH1(tp)
+	csrr	t1, sepc
+	csrr	t2, scause
+	csrr	t3, sstatus
+	sd	t0, TF_SP(sp)
+	sd	t1, TF_PC(sp)
+	sd	t2, TF_CAUSE(sp)
+	sd	t3, TF_STATUS(sp)
+	sd	zero, TF_PERCPU(sp)
+	mv	a0, sp
+	la	a1, overflow_text
+	jal	upcall_kernel_exception
+
+// noreturn void hal_context_enter_user(struct trapframe *tf)
+	.global	hal_context_enter_user
+hal_context_enter_user:
+	csrci	sstatus, SSTATUS_SIE
+	mv	sp, a0
+	j	restore_user
+
+// What the callee must keep, on the stack of a thread of the kernel kind.
+#define SWITCH_SIZE 112
+.macro	callee_saved op
+	\op	ra, 0(sp)
+	\op	s0, 8(sp)
+	\op	s1, 16(sp)
+	\op	s2, 24(sp)
+	\op	s3, 32(sp)
+	\op	s4, 40(sp)
+	\op	s5, 48(sp)
+	\op	s6, 56(sp)
+	\op	s7, 64(sp)
+	\op	s8, 72(sp)
+	\op	s9, 80(sp)
+	\op	s10, 88(sp)
+	\op	s11, 96(sp)
+.endm
+
+// void hal_context_switch(struct hal_context *prev, struct hal_context *next, vaddr_t next_top)
+	.global	hal_context_switch
+hal_context_switch:
+	addi	sp, sp, -SWITCH_SIZE
+	callee_saved sd
+	sd	sp, CONTEXT_SP(a0)
+resume:
+	ld	t0, CONTEXT_SP(a1)
+	sd	a2, PERCPU_ENTRY_SP(tp)
+	beqz	t0, resume_user
+	mv	sp, t0
+	callee_saved ld
+	addi	sp, sp, SWITCH_SIZE
+	ret
+
+// noreturn void hal_context_leave(struct hal_context *prev, struct hal_context *next, vaddr_t top)
+	.global	hal_context_leave
+hal_context_leave:
+	sd	zero, CONTEXT_SP(a0)
+	j	resume
+
+resume_user:
+	addi	sp, a2, -TF_SIZE
+	mv	a0, sp
+	li	s0, 0
+	jal	upcall_user_resume
+	j	restore_user
+
+// First code of a kernel thread: s1 = function, s2 = argument (hal_context_init_kernel).
+	.global	riscv_kernel_thread_start
+riscv_kernel_thread_start:
+	jal	upcall_thread_start
+	mv	a0, s2
+	jalr	s1
+	unimp
+
+// noreturn void hal_context_call_on_stack(vaddr_t stack_top, void (*fn)(void *), void *arg)
+	.global	hal_context_call_on_stack
+hal_context_call_on_stack:
+	sd	a0, PERCPU_ENTRY_SP(tp)
+	addi	sp, a0, -TF_SIZE
+	mv	a0, a2
+	li	s0, 0
+	jalr	a1
+	unimp
+
+	.section .rodata
+overflow_text:
+	.asciz	"kernel stack overflow"

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: MIT
+// What the files of this backend share: assembly, boot and trap code.
+#pragma once
+
+#include <hal/pte.h>
+#include <lib/types.h>
+
+struct trapframe;
+
+/** head.S. */
+extern char _head[];
+extern pte_t riscv_boot_root[];
+extern char riscv_secondary_start[];
+noreturn_fn void riscv_boot(uint64_t hartid, paddr_t fdt, paddr_t image);
+noreturn_fn void riscv_secondary(void);
+
+/** entry.S. */
+extern char riscv_trap_entry[], riscv_kernel_thread_start[];
+void riscv_trap_user(struct trapframe *tf);
+void riscv_trap_kernel(struct trapframe *tf);
+
+/** Boot: the kernel's root, satp, ASID width. The boot table is active. */
+void riscv_mmu_init(void);
+/** Boot: fill riscv_features from the device tree's CPU nodes. */
+void riscv_read_features(void);
+/** Give the area at @area its head; it then counts as @cpu's. */
+void riscv_percpu_init(cpuid_t cpu, void *area);
+/** A page fault of the kernel at @va in the upper half, that the kernel's own table allows: the
+ *  active root lacked a newer entry, or the hart remembered an invalid one. Mends it. */
+bool riscv_mmu_mend(vaddr_t va, unsigned prot);

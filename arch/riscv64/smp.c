@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// Other harts, by the firmware: SBI HSM starts them, SBI IPI interrupts them.
+#include "internal.h"
+
+#include <arch/sbi.h>
+#include <hal/bootinfo.h>
+#include <hal/mmu.h>
+#include <hal/percpu.h>
+#include <hal/smp.h>
+#include <uapi/errno.h>
+
+#define HSM_HART_START 0
+#define IPI_SEND 0
+
+/** Physical address of a per-CPU area, which is in the direct map. */
+static paddr_t area_paddr(const struct hal_percpu *area)
+{
+	return (uintptr_t)area >= HAL_KERNEL_BASE ? hal_image_paddr(area) : hal_direct_paddr(area);
+}
+
+err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)
+{
+	struct hal_percpu *area = hal_percpu_of(cpu);
+	if (!area)
+		return -EINVAL;
+	area->entry_sp = stack_top;
+	area->arch[RISCV_PERCPU_SATP] = riscv_kernel_satp;
+	asm volatile("fence rw, rw" ::: "memory");
+	struct sbi_result r = sbi_call(SBI_EXT_HSM, HSM_HART_START, bootinfo.cpus[cpu].hwid,
+				       hal_image_paddr(riscv_secondary_start), area_paddr(area));
+	return r.error == 0 ? 0 : -EIO;
+}
+
+void hal_ipi_send(cpuid_t cpu)
+{
+	asm volatile("fence w, ow" ::: "memory");
+	sbi_call(SBI_EXT_IPI, IPI_SEND, 1, bootinfo.cpus[cpu].hwid, 0);
+}
+
+bool hal_ipi_send_stop(cpuid_t cpu)
+{
+	hal_ipi_send(cpu); // a hart that has its interrupts off does not hear this
+	return false;
+}

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+// The only instructions that touch user memory, between opening and closing sstatus.SUM. Each range
+// that may fault stands in .ex_table with the place to continue (hal_uaccess_fixup).
+//
+// Copies keep a0 (to), a1 (from) and a2 (bytes left) exact at every block boundary. A fault inside a
+// block goes to the byte loop, which repeats the block up to the very byte that cannot be reached.
+#include <arch/csr.h>
+
+.macro	fixup first, end, target
+	.pushsection .ex_table, "a"
+	.balign	8
+	.8byte	\first, \end, \target
+	.popsection
+.endm
+
+.macro	open_user
+	li	t6, SSTATUS_SUM
+	csrs	sstatus, t6
+.endm
+
+.macro	close_user
+	li	t6, SSTATUS_SUM
+	csrc	sstatus, t6
+.endm
+
+	.text
+// size_t hal_copy_{from,to}_user(void *to, const void *from, size_t len)
+	.global	hal_copy_from_user
+	.global	hal_copy_to_user
+hal_copy_from_user:
+hal_copy_to_user:
+	open_user
+	li	a5, 16
+	bltu	a2, a5, copy_bytes
+	or	t0, a0, a1
+	andi	t0, t0, 7
+	bnez	t0, copy_unaligned
+copy_aligned:
+	andi	a3, a2, -64
+	beqz	a3, copy_words
+	add	a3, a3, a0
+copy_first:
+1:	ld	t0, 0(a1)
+	ld	t1, 8(a1)
+	ld	t2, 16(a1)
+	ld	t3, 24(a1)
+	ld	t4, 32(a1)
+	ld	t5, 40(a1)
+	ld	a4, 48(a1)
+	ld	a5, 56(a1)
+	sd	t0, 0(a0)
+	sd	t1, 8(a0)
+	sd	t2, 16(a0)
+	sd	t3, 24(a0)
+	sd	t4, 32(a0)
+	sd	t5, 40(a0)
+	sd	a4, 48(a0)
+	sd	a5, 56(a0)
+	addi	a1, a1, 64
+	addi	a2, a2, -64
+	addi	a0, a0, 64
+	bne	a0, a3, 1b
+copy_words:
+	andi	a3, a2, -8
+	beqz	a3, copy_bytes
+	add	a3, a3, a0
+1:	ld	t0, 0(a1)
+	sd	t0, 0(a0)
+	addi	a1, a1, 8
+	addi	a2, a2, -8
+	addi	a0, a0, 8
+	bne	a0, a3, 1b
+copy_block_end:
+copy_bytes:
+	beqz	a2, copy_done
+	add	a3, a0, a2
+copy_bytes_first:
+1:	lbu	t0, 0(a1)
+	sb	t0, 0(a0)
+	addi	a1, a1, 1
+	addi	a0, a0, 1
+	bne	a0, a3, 1b
+copy_bytes_end:
+	close_user
+	li	a0, 0
+	ret
+copy_done:
+	close_user
+	li	a0, 0
+	ret
+
+// Both unaligned alike: bytes up to a word, then as above. Else the target is brought to a word, and
+// words are put together of two aligned ones of the source, which leave no page that a byte of the
+// source is not in.
+copy_unaligned:
+	neg	t0, a0
+	andi	t0, t0, 7
+	beqz	t0, target_aligned
+	sub	a2, a2, t0
+	add	a3, a0, t0
+align_first:
+1:	lbu	t1, 0(a1)
+	sb	t1, 0(a0)
+	addi	a1, a1, 1
+	addi	a0, a0, 1
+	bne	a0, a3, 1b
+align_end:
+target_aligned:
+	andi	t0, a1, 7
+	beqz	t0, copy_aligned
+	andi	a3, a2, -8
+	beqz	a3, copy_bytes
+	add	a3, a3, a0
+	slli	t1, t0, 3		// bits of the first word that are not wanted
+	neg	t2, t1
+	sub	a4, a1, t0
+shift_first:
+	ld	t3, 0(a4)
+1:	ld	t4, 8(a4)
+	srl	t3, t3, t1
+	sll	t5, t4, t2
+	or	t5, t5, t3
+	sd	t5, 0(a0)
+	mv	t3, t4
+	addi	a4, a4, 8
+	addi	a1, a1, 8
+	addi	a2, a2, -8
+	addi	a0, a0, 8
+	bne	a0, a3, 1b
+shift_end:
+	j	copy_bytes
+
+// Aligning counted its bytes down beforehand.
+align_fault:
+	sub	t0, a3, a0
+	add	a2, a2, t0
+	j	copy_bytes
+copy_fault:
+	sub	a0, a3, a0
+	close_user
+	ret
+	fixup	copy_first, copy_block_end, copy_bytes
+	fixup	copy_bytes_first, copy_bytes_end, copy_fault
+	fixup	align_first, align_end, align_fault
+	fixup	shift_first, shift_end, copy_bytes
+
+// size_t hal_clear_user(void *to, size_t len)
+	.global	hal_clear_user
+hal_clear_user:
+	open_user
+	li	t0, 16
+	bltu	a1, t0, clear_bytes
+	neg	t0, a0
+	andi	t0, t0, 7
+	beqz	t0, clear_aligned
+	sub	a1, a1, t0
+	add	a3, a0, t0
+clear_align_first:
+1:	sb	zero, 0(a0)
+	addi	a0, a0, 1
+	bne	a0, a3, 1b
+clear_align_end:
+clear_aligned:
+	andi	a3, a1, -64
+	beqz	a3, clear_words
+	add	a3, a3, a0
+clear_first:
+1:	sd	zero, 0(a0)
+	sd	zero, 8(a0)
+	sd	zero, 16(a0)
+	sd	zero, 24(a0)
+	sd	zero, 32(a0)
+	sd	zero, 40(a0)
+	sd	zero, 48(a0)
+	sd	zero, 56(a0)
+	addi	a1, a1, -64
+	addi	a0, a0, 64
+	bne	a0, a3, 1b
+clear_words:
+	andi	a3, a1, -8
+	beqz	a3, clear_bytes
+	add	a3, a3, a0
+1:	sd	zero, 0(a0)
+	addi	a1, a1, -8
+	addi	a0, a0, 8
+	bne	a0, a3, 1b
+clear_block_end:
+clear_bytes:
+	add	a3, a0, a1
+	beqz	a1, 2f
+clear_bytes_first:
+1:	sb	zero, 0(a0)
+	addi	a0, a0, 1
+	bne	a0, a3, 1b
+clear_bytes_end:
+2:	close_user
+	li	a0, 0
+	ret
+clear_align_fault:
+	sub	t0, a3, a0
+	add	a1, a1, t0
+	j	clear_bytes
+clear_fault:
+	sub	a0, a3, a0
+	close_user
+	ret
+	fixup	clear_first, clear_block_end, clear_bytes
+	fixup	clear_bytes_first, clear_bytes_end, clear_fault
+	fixup	clear_align_first, clear_align_end, clear_align_fault
+
+// int64_t hal_strncpy_from_user(char *to, const char *from, size_t max)
+	.global	hal_strncpy_from_user
+hal_strncpy_from_user:
+	open_user
+	add	a3, a1, a2
+	mv	a4, a1
+strncpy_first:
+1:	beq	a1, a3, 2f
+	lbu	t0, 0(a1)
+	sb	t0, 0(a0)
+	beqz	t0, 2f
+	addi	a1, a1, 1
+	addi	a0, a0, 1
+	j	1b
+strncpy_end:
+2:	close_user
+	sub	a0, a1, a4
+	ret
+	fixup	strncpy_first, strncpy_end, user_fault
+
+// err_t hal_load_user32(const uint32_t *from, uint32_t *value)
+	.global	hal_load_user32
+hal_load_user32:
+	open_user
+load_first:
+	lw	t0, 0(a0)
+load_end:
+	close_user
+	sw	t0, 0(a1)
+	li	a0, 0
+	ret
+	fixup	load_first, load_end, user_fault
+
+// err_t hal_store_user32(uint32_t *to, uint32_t value)
+	.global	hal_store_user32
+hal_store_user32:
+	open_user
+store_first:
+	sw	a1, 0(a0)
+store_end:
+	close_user
+	li	a0, 0
+	ret
+	fixup	store_first, store_end, user_fault
+
+// err_t hal_cas_user32(uint32_t *at, uint32_t expected, uint32_t desired, uint32_t *old)
+	.global	hal_cas_user32
+hal_cas_user32:
+	open_user
+	sext.w	a1, a1			// as lr.w extends
+cas_first:
+1:	lr.w.aqrl t0, (a0)
+	bne	t0, a1, 2f
+	sc.w.rl	t1, a2, (a0)
+	bnez	t1, 1b
+cas_end:
+2:	close_user
+	sw	t0, 0(a3)
+	li	a0, 0
+	ret
+	fixup	cas_first, cas_end, user_fault
+
+user_fault:
+	close_user
+	li	a0, -14			// -EFAULT
+	ret
+
+// bool riscv_read_stimecmp(uint64_t *value): whether the CSR is there.
+	.global	riscv_read_stimecmp
+riscv_read_stimecmp:
+stimecmp_first:
+	csrr	t0, CSR_STIMECMP
+stimecmp_end:
+	sd	t0, 0(a0)
+	li	a0, 1
+	ret
+no_stimecmp:
+	li	a0, 0
+	ret
+	fixup	stimecmp_first, stimecmp_end, no_stimecmp
