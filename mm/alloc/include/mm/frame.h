@@ -33,7 +33,7 @@ struct frame {
 		};
 	};
 };
-static_assert(sizeof(struct frame) == 32, "a page-frame descriptor is 32 bytes");
+_Static_assert(sizeof(struct frame) == 32, "a page-frame descriptor is 32 bytes");
 
 // Descriptors come in sections of 16 MiB of address space; a section without RAM has none.
 #define FRAME_SECTION_SHIFT 24
