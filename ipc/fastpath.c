@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// The fast path: call to a waiting server, and reply to a waiting caller plus receive, when both
+// threads run on this CPU and nothing else has to happen. Each function makes every test first; until
+// its point of no return it has changed nothing that another CPU could have acted on, and any doubt
+// goes to the slow path, which gives the same result (ipc.I8). After that point nothing can fail.
+//
+// Both are entered from entry code with interrupts off and the frame saved; what they return is the
+// frame to restore. The message goes from frame to frame. No allocation, no reference count, no user
+// memory, no run queue, and of locks only the endpoint's, which is free or else it is the slow path.
+//
+// Long functions on purpose: they are read, and counted, from top to bottom.
+#include "internal.h"
+
+#include <hal/fpu.h>
+#include <hal/mmu.h>
+#include <ipc/endpoint.h>
+#include <kernel/upcall.h>
+#include <mm/space.h>
+#include <object/fdtable.h>
+#include <sched/direct.h>
+
+static no_inline struct trapframe *slow_path(struct trapframe *tf)
+{
+	upcall_syscall(tf);
+	return tf;
+}
+
+/** @next is a blocked thread of the user kind that may run here, now, instead of current. */
+static always_inline bool may_switch_to(struct thread *next)
+{
+	return sched_direct_ok(next) && mm_space_is_fast(next->mm.space) &&
+	       !load_relaxed(&next->pending);
+}
+
+/** Run @next here instead of @prev, which is in the user kind from now on: everything but the frame,
+ *  which entry code swaps. */
+static always_inline struct trapframe *switch_to(struct thread *prev, struct thread *next)
+{
+	hal_context_set_user(&prev->context);
+	if (next->mm.space != prev->mm.space)
+		mm_space_activate_fast(next->mm.space);
+	hal_context_swap_tls(&prev->context, &next->context);
+	if (unlikely(prev->fpu != NULL))
+		hal_fpu_save(prev->fpu);
+	if (unlikely(next->fpu != NULL))
+		hal_fpu_restore(next->fpu);
+	else if (unlikely(prev->fpu != NULL))
+		hal_fpu_disable();
+	return next->tf;
+}
+
+struct trapframe *upcall_ipc_call(struct trapframe *tf)
+{
+	struct thread *self = current_thread();
+	uint64_t tag = hal_tf_ipc_tag(tf), fd = hal_tf_ipc_fd(tf);
+	struct fd_array *fds = load_acquire(&self->object.fds->array);
+
+	if (unlikely(fd >= fds->size || !ipc_tag_is_valid(tag)))
+		return slow_path(tf);
+	struct grant *grant = load_acquire(&fds->slots[fd]);
+	if (unlikely(!grant || !grant_allows(grant, OBJECT_ENDPOINT | IPC_RIGHT_SEND)))
+		return slow_path(tf);
+	struct endpoint *ep = ipc_endpoint_of(grant);
+	if (unlikely(!spin_trylock(&ep->lock)))
+		return slow_path(tf);
+	struct thread *server = list_first_entry(&ep->receivers, struct thread, ipc.node);
+	if (unlikely(!server || !may_switch_to(server))) {
+		spin_unlock(&ep->lock);
+		return slow_path(tf);
+	}
+	// Against a signal: our state is seen before we look for one (endpoint.c).
+	store_relaxed(&self->ipc.endpoint, ep);
+	store_relaxed(&self->ipc.state, IPC_AWAITING_REPLY);
+	fence_seq_cst();
+	if (unlikely(load_relaxed(&self->pending))) {
+		store_relaxed(&self->ipc.state, IPC_IDLE);
+		spin_unlock(&ep->lock);
+		return slow_path(tf);
+	}
+
+	// ---- point of no return ----
+	list_remove(&server->ipc.node);
+	server->ipc.reply_to = self;
+	store_relaxed(&server->ipc.state, IPC_IDLE);
+	store_relaxed(&self->ipc.server, server);
+	ipc_copy_request(server, self, grant->badge);
+	sched_direct_switch(self, server);
+	spin_unlock(&ep->lock);
+	return switch_to(self, server);
+}
+
+struct trapframe *upcall_ipc_reply_recv(struct trapframe *tf)
+{
+	struct thread *self = current_thread(), *caller = self->ipc.reply_to;
+	uint64_t tag = hal_tf_ipc_tag(tf), fd = hal_tf_ipc_fd(tf);
+	struct fd_array *fds = load_acquire(&self->object.fds->array);
+
+	if (unlikely(!caller || fd >= fds->size || !ipc_tag_is_valid(tag)))
+		return slow_path(tf);
+	struct grant *grant = load_acquire(&fds->slots[fd]);
+	if (unlikely(!grant || !grant_allows(grant, OBJECT_ENDPOINT | IPC_RIGHT_RECV)))
+		return slow_path(tf);
+	struct endpoint *ep = ipc_endpoint_of(grant);
+	if (unlikely(!spin_trylock(&ep->lock)))
+		return slow_path(tf);
+	// A queued sender would have to be taken now; a second waiting receiver has its turn first.
+	if (unlikely(!list_is_empty(&ep->senders) || !list_is_empty(&ep->receivers) ||
+		     ep->is_closed || !may_switch_to(caller))) {
+		spin_unlock(&ep->lock);
+		return slow_path(tf);
+	}
+	store_relaxed(&self->ipc.endpoint, ep);
+	store_relaxed(&self->ipc.state, IPC_RECEIVING);
+	fence_seq_cst();
+	struct thread *expected = self;
+	if (unlikely(load_relaxed(&self->pending) ||
+		     !cas_acq_rel(&caller->ipc.server, &expected, NULL))) {
+		store_relaxed(&self->ipc.state, IPC_IDLE);
+		spin_unlock(&ep->lock);
+		return slow_path(tf);
+	}
+
+	// ---- point of no return: the reply right is used ----
+	self->ipc.reply_to = NULL;
+	list_push_back(&ep->receivers, &self->ipc.node);
+	store_relaxed(&caller->ipc.state, IPC_IDLE);
+	ipc_copy_reply(caller, self);
+	sched_direct_switch(self, caller);
+	spin_unlock(&ep->lock);
+	return switch_to(self, caller);
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Endpoints: rendezvous between threads. See endpoint.c for the states and who may change them.
+#pragma once
+
+#include <hal/trapframe.h>
+#include <kernel/lock.h>
+#include <lib/list.h>
+#include <object/grant.h>
+#include <uapi/ipc.h>
+
+struct thread;
+
+/** Type-stable memory: a pointer to one that was destroyed still points to an endpoint's lock. */
+struct endpoint {
+	struct object object; // first: a grant's object pointer is the endpoint's
+	struct spinlock lock; // l
+	struct list receivers; // threads in IPC_RECEIVING, FIFO within priority (l)
+	struct list senders; // threads in IPC_SENDING, FIFO within priority (l)
+	_Atomic uint32_t recv_grants; // living grants with IPC_RIGHT_RECV; closed at 0
+	uint32_t is_closed; // (l)
+};
+static_assert(sizeof(struct endpoint) <= 256, "an idle endpoint costs at most 256 bytes");
+
+#define IPC_RIGHTS_ALL (IPC_RIGHT_SEND | IPC_RIGHT_RECV | IPC_RIGHT_GRANT)
+
+/** Bits of a tag that the register path understands: number of words, label. */
+#define IPC_TAG_VALID 0xffff000full
+
+void ipc_init(void);
+
+/** A new endpoint; *@grant (refs 1) has all rights. -ENOMEM. */
+must_check err_t ipc_endpoint_create(struct grant **grant);
+
+/** grant_derive() that counts grants with the receive right. */
+must_check err_t ipc_grant_derive(struct grant *parent, uint32_t rights, uint64_t badge,
+				  struct grant **child);
+
+/** The blocking operations on current's frame @tf, number as in uapi/ipc.h. They write the result into
+ *  the frame, or block the thread in the user kind and do not return. Interrupts on. */
+enum ipc_mode { IPC_BLOCKING, IPC_TRY };
+void ipc_call(struct trapframe *tf, enum ipc_mode mode);
+void ipc_send(struct trapframe *tf, enum ipc_mode mode);
+void ipc_recv(struct trapframe *tf, enum ipc_mode mode);
+void ipc_reply(struct trapframe *tf);
+void ipc_reply_recv(struct trapframe *tf);
+
+/** The current thread ends or execs: its reply right is dropped, the caller gets -EPIPE. */
+void ipc_thread_exit(void);
+
+/** Receivers or senders of @ep, by priority and then by arrival. For the fast path and the tests. */
+static inline struct endpoint *ipc_endpoint_of(struct grant *grant)
+{
+	return (struct endpoint *)grant->object;
+}
