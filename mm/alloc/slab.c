@@ -31,6 +31,7 @@ struct slab_cache {
 	uint32_t per_slab;
 	unsigned order;
 	const char *name;
+	void (*construct)(void *object); // not NULL: type-stable
 	struct spinlock lock;
 	struct list partial; // slabs with free objects (lock)
 	uint32_t empty_count; // wholly free slabs among them (lock)
@@ -142,9 +143,9 @@ static struct frame *return_locked(struct slab_cache *cache, void *object)
 	cache->free_count++;
 	if ((head_word(slab) & 0xffff) != 0)
 		return NULL;
-	if (cache->empty_count == 0) {
+	if (cache->empty_count == 0 || cache->construct) {
 		// Kept, but used last.
-		cache->empty_count = 1;
+		cache->empty_count++;
 		list_remove(&slab->node);
 		list_push_back(&cache->partial, &slab->node);
 		return NULL;
@@ -174,6 +175,8 @@ static no_inline void flush(struct slab_cache *cache, struct slab_cpu *cpu, uint
 
 static void release_empties(struct slab_cache *cache)
 {
+	if (cache->construct)
+		return;
 	struct list empties;
 	list_init(&empties);
 	spin_lock(&cache->lock);
@@ -204,6 +207,8 @@ void slab_drain_this_cpu(void)
 static void slab_format(struct slab_cache *cache, struct frame *slab)
 {
 	char *base = frame_direct(slab);
+	for (uint32_t i = 0; cache->construct && i < cache->per_slab; i++)
+		cache->construct(base + (size_t)i * cache->size);
 	for (uint32_t i = 0; i < cache->per_slab; i++)
 		*(void **)(base + (size_t)i * cache->size) =
 			i + 1 < cache->per_slab ? base + (size_t)(i + 1) * cache->size : NULL;
@@ -262,7 +267,7 @@ static inline void *alloc_fast(struct slab_cache *cache)
 
 static inline void free_fast(struct slab_cache *cache, void *object)
 {
-	if (CONFIG_DEBUG)
+	if (CONFIG_DEBUG && !cache->construct)
 		memset(object, POISON, cache->size);
 	irqflags_t flags = hal_irq_save();
 	struct slab_cpu *cpu = this_slab_cpu(cache);
@@ -324,6 +329,14 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
 	cache->limit = size <= 256 ? 32 : size <= 1024 ? 16 : 8;
 	spin_init(&cache->lock);
 	list_init(&cache->partial);
+	return cache;
+}
+
+struct slab_cache *slab_cache_create_stable(const char *name, size_t size, size_t align,
+					    void (*construct)(void *object))
+{
+	struct slab_cache *cache = slab_cache_create(name, size, align);
+	cache->construct = construct;
 	return cache;
 }
 
