@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// Starting other CPUs, by PSCI or by the device tree's spin tables. A started CPU finds its slot by
+// its MPIDR (head.S).
+#include <arch/boot.h>
+#include <arch/smp_slot.h>
+#include <arch/sysreg.h>
+#include <hal/barrier.h>
+#include <hal/bootinfo.h>
+#include <hal/cache.h>
+#include <hal/mmio.h>
+#include <hal/mmu.h>
+#include <hal/percpu.h>
+#include <hal/smp.h>
+#include <hal/upcall.h>
+#include <uapi/errno.h>
+
+struct arch_smp_slot arch_smp_slots[CPUS_MAX];
+uint64_t arch_smp_slot_count;
+
+noreturn_fn void arch_secondary(cpuid_t cpu);
+
+/** Write the entry point into the word that @cpu's loader polls with its caches off. */
+static err_t release_from_spin_table(cpuid_t cpu, paddr_t entry)
+{
+	paddr_t word = bootinfo.cpus[cpu].release_addr;
+	if (bootinfo_is_ram(word, sizeof(uint64_t))) {
+		uint64_t *at = hal_direct(word);
+		__atomic_store_n(at, entry, __ATOMIC_RELEASE);
+		hal_cache_clean(at, sizeof(*at));
+	} else {
+		vaddr_t at = hal_mmio_map(word, sizeof(uint64_t));
+		if (!at)
+			return -ENOMEM;
+		hal_mmio_write64(at, entry);
+		hal_mb_device();
+	}
+	__asm__ volatile("sev" : : : "memory");
+	return 0;
+}
+
+err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)
+{
+	struct arch_smp_slot *slot = &arch_smp_slots[cpu];
+	slot->hwid = bootinfo.cpus[cpu].hwid;
+	slot->percpu = hal_percpu_of(cpu);
+	if (!slot->percpu)
+		return -EINVAL;
+	__atomic_store_n(&slot->stack_top, stack_top, __ATOMIC_RELEASE);
+	if (arch_smp_slot_count <= cpu) {
+		for (cpuid_t i = (cpuid_t)arch_smp_slot_count; i < cpu; i++)
+			arch_smp_slots[i].hwid = bootinfo.cpus[i].hwid;
+		__atomic_store_n(&arch_smp_slot_count, cpu + 1, __ATOMIC_RELEASE);
+	}
+	// The new CPU reads the slot through its caches, but only after firmware let it go.
+	hal_mb_device();
+	paddr_t entry = hal_image_paddr(arch_secondary_entry);
+	if (bootinfo.cpus[cpu].release_addr)
+		return release_from_spin_table(cpu, entry);
+	return arch_psci_cpu_on(slot->hwid, entry, cpu);
+}
+
+noreturn_fn void arch_secondary(cpuid_t cpu)
+{
+	arch_cpu_init_early();
+	// The identity map is not needed any more. Only this CPU has used it.
+	hal_mmu_deactivate();
+	__asm__ volatile("tlbi vmalle1\n\tdsb nsh\n\tisb" : : : "memory");
+	upcall_secondary(cpu);
+}
