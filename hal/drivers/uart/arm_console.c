@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// Which console: console=ttyAMA0 is the first PL011, console=ttyS0 the first 16550; else the device
+// tree's stdout-path, else the first UART that has a driver.
+#include <drivers/ns16550.h>
+#include <drivers/pl011.h>
+#include <hal/bootinfo.h>
+#include <hal/console.h>
+#include <hal/dt.h>
+#include <hal/mmio.h>
+#include <lib/string.h>
+#include <uapi/errno.h>
+
+const struct console_ops *hal_console;
+
+struct uart {
+	vaddr_t base;
+	uint32_t irq; // UINT32_MAX: none
+};
+
+static bool takes_pl011 = true, takes_ns16550 = true;
+
+static err_t map_uart(int node, struct uart *uart)
+{
+	paddr_t addr;
+	uint64_t size;
+	enum hal_irq_trigger trigger;
+	uint32_t offset = fdt_u32_or(&hal_fdt, node, "reg-offset", 0);
+	if (hal_console)
+		return -EBUSY;
+	if (fdt_reg(&hal_fdt, node, 0, &addr, &size) != 0 || offset >= size) {
+		bootinfo_warn("device tree: UART %s is malformed", fdt_node_name(&hal_fdt, node));
+		return -EINVAL;
+	}
+	uart->base = hal_mmio_map(addr + offset, size - offset);
+	if (!uart->base)
+		return -ENOMEM;
+	if (dt_irq(node, 0, &uart->irq, &trigger) != 0)
+		uart->irq = UINT32_MAX;
+	return 0;
+}
+
+static err_t pl011_probe(int node)
+{
+	struct uart uart;
+	err_t err = takes_pl011 ? map_uart(node, &uart) : -EBUSY;
+	if (!err)
+		hal_console = pl011_init(uart.base, uart.irq);
+	return err;
+}
+
+static err_t ns16550_probe_with(int node, uint32_t shift, uint32_t width)
+{
+	struct uart uart;
+	shift = fdt_u32_or(&hal_fdt, node, "reg-shift", shift);
+	width = fdt_u32_or(&hal_fdt, node, "reg-io-width", width);
+	if (shift > 3 || (width != 1 && width != 2 && width != 4))
+		return -EINVAL;
+	err_t err = takes_ns16550 ? map_uart(node, &uart) : -EBUSY;
+	if (!err)
+		hal_console = ns16550_init_mmio(uart.base, shift, width, uart.irq);
+	return err;
+}
+
+static err_t ns16550_probe(int node)
+{
+	return ns16550_probe_with(node, 0, 1);
+}
+
+/** The Raspberry Pi's mini UART: a 16550 in 32-bit registers, which its node does not say. */
+static err_t bcm2835_aux_probe(int node)
+{
+	return ns16550_probe_with(node, 2, 4);
+}
+
+DT_DRIVER(uart, "arm,pl011", pl011_probe);
+DT_DRIVER(uart, "ns16550a", ns16550_probe);
+DT_DRIVER(uart, "ns16550", ns16550_probe);
+DT_DRIVER(uart, "snps,dw-apb-uart", ns16550_probe);
+DT_DRIVER(uart, "brcm,bcm2835-aux-uart", bcm2835_aux_probe);
+
+/** The value of the last word console= of the command line is @name. */
+static bool is_chosen(const char *name)
+{
+	static const char key[] = "console=";
+	size_t len = strlen(name);
+	bool is = false;
+	for (const char *at = bootinfo.cmdline; at; at = strchr(at, ' ')) {
+		at += *at == ' ';
+		if (str_has_prefix(at, "-- "))
+			break;
+		if (!str_has_prefix(at, key))
+			continue;
+		const char *value = at + sizeof(key) - 1;
+		is = strncmp(value, name, len) == 0 && strchr(" ,", value[len]);
+	}
+	return is;
+}
+
+void hal_console_init(void)
+{
+	if (is_chosen("ttyAMA0")) {
+		takes_ns16550 = false;
+		dt_probe(DT_CLASS_uart);
+	} else if (is_chosen("ttyS0")) {
+		takes_pl011 = false;
+		dt_probe(DT_CLASS_uart);
+	}
+	takes_pl011 = takes_ns16550 = true;
+	if (hal_console)
+		return;
+	int node = fdt_stdout(&hal_fdt);
+	if (node < 0 || dt_probe_node(DT_CLASS_uart, node) != 0)
+		dt_probe(DT_CLASS_uart);
+}
