@@ -28,6 +28,10 @@ typedef int err_t; // 0 or a negative code of uapi/errors.def
 #define NSEC_PER_MSEC 1000000ull
 #define NSEC_PER_USEC 1000ull
 
+#ifndef static_assert // C17 has it in <assert.h>, which a freestanding build has not
+#define static_assert _Static_assert
+#endif
+
 #define must_check __attribute__((warn_unused_result))
 #define noreturn_fn __attribute__((noreturn))
 #define always_inline inline __attribute__((always_inline))
