@@ -7,6 +7,7 @@
 #include <arch/irq.h>
 #include <hal/barrier.h>
 #include <hal/clock.h>
+#include <hal/context.h>
 #include <hal/mmu.h>
 #include <hal/trapframe.h>
 #include <hal/uaccess.h>
@@ -157,6 +158,12 @@ static const char *exception_name(uint64_t cause)
 	return name ? name : "unknown exception";
 }
 
+/** Whether @addr is in the guard page below the present kernel stack. */
+static bool is_stack_guard(vaddr_t addr)
+{
+	return hal_percpu()->entry_sp - HAL_KSTACK_SIZE - 1 - addr < HAL_PAGE_SIZE;
+}
+
 static void kernel_page_fault(struct trapframe *tf, vaddr_t addr, enum hal_fault_access access)
 {
 	static const unsigned needs[] = {
@@ -166,6 +173,8 @@ static void kernel_page_fault(struct trapframe *tf, vaddr_t addr, enum hal_fault
 	};
 	if (riscv_mmu_mend(addr, needs[access]))
 		return;
+	if (is_stack_guard(addr))
+		upcall_kernel_exception(tf, "kernel stack overflow");
 	upcall_page_fault(tf, addr, access, false);
 }
 

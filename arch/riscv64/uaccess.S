@@ -30,8 +30,6 @@
 hal_copy_from_user:
 hal_copy_to_user:
 	open_user
-	li	a5, 16
-	bltu	a2, a5, copy_bytes
 	or	t0, a0, a1
 	andi	t0, t0, 7
 	bnez	t0, copy_unaligned
@@ -93,6 +91,8 @@ copy_done:
 // words are put together of two aligned ones of the source, which leave no page that a byte of the
 // source is not in.
 copy_unaligned:
+	li	a5, 16
+	bltu	a2, a5, copy_bytes
 	neg	t0, a0
 	andi	t0, t0, 7
 	beqz	t0, target_aligned
@@ -148,11 +148,11 @@ copy_fault:
 	.global	hal_clear_user
 hal_clear_user:
 	open_user
-	li	t0, 16
-	bltu	a1, t0, clear_bytes
 	neg	t0, a0
 	andi	t0, t0, 7
 	beqz	t0, clear_aligned
+	li	t1, 16
+	bltu	a1, t1, clear_bytes
 	sub	a1, a1, t0
 	add	a3, a0, t0
 clear_align_first:

@@ -46,6 +46,13 @@ static void plic_init_cpu(void)
 		log_warn("plic: CPU %u has no context: it gets no device interrupts", this_cpu());
 		return;
 	}
+	// Firmware clears the enable bits of a hart that it starts.
+	spin_lock(&lock);
+	for (uint32_t irq = 1; irq <= source_count; irq++) {
+		if (target[irq] == this_cpu())
+			set_enable(context, irq, 1);
+	}
+	spin_unlock(&lock);
 	hal_mmio_write32(base + THRESHOLD(context), 0);
 	csr_set(sie, 1 << IRQ_EXTERNAL);
 }
