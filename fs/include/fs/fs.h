@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: MIT
+// Files by name, as the rooms above use them. Paths are kernel strings, at most FS_PATH_MAX bytes with
+// the NUL. Every function runs in thread context and may sleep; it acts with the credentials of the
+// current thread. Errors are Linux's for the call of the same name.
+#pragma once
+
+#include <kernel/lock.h>
+#include <lib/types.h>
+#include <object/file.h>
+
+#define FS_PATH_MAX 4096
+#define FS_NAME_MAX 255
+#define FS_AT_CWD (-100)
+
+struct fs_dentry;
+struct vnode;
+
+/** Where a walk begins: the current thread's cwd (FS_AT_CWD) or the directory behind a descriptor. */
+struct fs_at {
+	int dirfd;
+	const char *path; // absolute paths ignore dirfd; "" with FS_EMPTY_PATH is dirfd itself
+};
+
+enum fs_walk_flags {
+	FS_NOFOLLOW = 1, // a symbolic link at the end is not followed
+	FS_EMPTY_PATH = 2,
+	FS_DIRECTORY = 4, // the result must be a directory
+	FS_NO_SYMLINKS = 8, // openat2's RESOLVE_NO_SYMLINKS
+};
+
+/** Root and working directory, umask: shared by CLONE_FS. */
+struct fs_context {
+	_Atomic uint32_t refs;
+	struct spinlock lock;
+	struct fs_dentry *root, *cwd; // lock; hold references
+	uint32_t umask; // lock
+};
+must_check struct fs_context *fs_context_create(void); // "/" for both, umask 022
+must_check struct fs_context *fs_context_copy(struct fs_context *context);
+void fs_context_get(struct fs_context *context);
+void fs_context_put(struct fs_context *context);
+
+struct fs_stat {
+	uint64_t dev, ino, mode, nlink, uid, gid, rdev, size, blksize, blocks; // blocks of 512 bytes
+	nsec_t atime, mtime, ctime, btime; // nanoseconds since 1970
+};
+
+enum { FS_SET_MODE = 1, FS_SET_UID = 2, FS_SET_GID = 4, FS_SET_ATIME = 8, FS_SET_MTIME = 16, FS_SET_SIZE = 32,
+       FS_SET_ATIME_NOW = 64, FS_SET_MTIME_NOW = 128 };
+struct fs_setattr {
+	uint32_t valid; // FS_SET_*
+	uint32_t mode, uid, gid;
+	nsec_t atime, mtime;
+	uint64_t size;
+};
+
+must_check err_t fs_open(const struct fs_at *at, uint32_t open_flags, uint32_t mode, struct file **file);
+must_check err_t fs_stat(const struct fs_at *at, unsigned walk_flags, struct fs_stat *stat);
+must_check err_t fs_stat_file(struct file *file, struct fs_stat *stat);
+must_check err_t fs_setattr(const struct fs_at *at, unsigned walk_flags, const struct fs_setattr *attr);
+must_check err_t fs_setattr_file(struct file *file, const struct fs_setattr *attr);
+/** @mode: R_OK 4 | W_OK 2 | X_OK 1; @use_real_ids as access(2). */
+must_check err_t fs_access(const struct fs_at *at, unsigned walk_flags, unsigned mode, bool use_real_ids);
+must_check err_t fs_mkdir(const struct fs_at *at, uint32_t mode);
+must_check err_t fs_mknod(const struct fs_at *at, uint32_t mode, uint64_t rdev);
+must_check err_t fs_unlink(const struct fs_at *at);
+must_check err_t fs_rmdir(const struct fs_at *at);
+must_check err_t fs_symlink(const char *target, const struct fs_at *at);
+must_check err_t fs_link(const struct fs_at *from, unsigned walk_flags, const struct fs_at *to);
+must_check err_t fs_rename(const struct fs_at *from, const struct fs_at *to, unsigned renameat2_flags);
+/** Length of the link's target copied to @buf (no NUL). */
+int64_t fs_readlink(const struct fs_at *at, unsigned walk_flags, char *buf, size_t size);
+must_check err_t fs_chdir(const struct fs_at *at);
+must_check err_t fs_fchdir(struct file *file);
+must_check err_t fs_chroot(const struct fs_at *at);
+/** Absolute path of the working directory / of @dentry / of @file into @buf: length with NUL, -ERANGE. */
+int64_t fs_getcwd(char *buf, size_t size);
+int64_t fs_file_path(struct file *file, char *buf, size_t size);
+must_check err_t fs_truncate(const struct fs_at *at, uint64_t size);
+must_check err_t fs_ftruncate(struct file *file, uint64_t size);
+must_check err_t fs_fallocate(struct file *file, unsigned mode, uint64_t offset, uint64_t len);
+/** Returns the old one. */
+uint32_t fs_set_umask(uint32_t umask);
+
+struct fs_statfs {
+	uint64_t type, block_size, blocks, blocks_free, files, files_free, name_max, flags;
+};
+must_check err_t fs_statfs(const struct fs_at *at, struct fs_statfs *statfs);
+must_check err_t fs_statfs_file(struct file *file, struct fs_statfs *statfs);
+
+/** mount(2): @type "tmpfs", "proc", "sysfs", "devtmpfs"; umount2(2). */
+must_check err_t fs_mount(const char *source, const struct fs_at *target, const char *type,
+			  uint64_t flags, const char *options);
+must_check err_t fs_umount(const struct fs_at *target, unsigned flags);
+/** A line per mount, for /proc/mounts. */
+void fs_for_each_mount(void (*visit)(void *arg, const char *source, const char *target, const char *type,
+				     const char *options),
+		       void *arg);
+
+/** read(2) and write(2) on any file, position and O_APPEND handled; pos >= 0: pread, pwrite. */
+int64_t fs_read(struct file *file, struct io_vec *io, int64_t pos);
+int64_t fs_write(struct file *file, struct io_vec *io, int64_t pos);
+int64_t fs_seek(struct file *file, int64_t offset, int whence);
+/** Read exactly up to @len bytes into kernel memory (exec): bytes read or negative. */
+int64_t fs_read_kernel(struct file *file, void *buf, size_t len, uint64_t pos);
+/** Copy between files inside the kernel (sendfile, copy_file_range); positions as above. */
+int64_t fs_copy(struct file *in, int64_t *in_pos, struct file *out, int64_t *out_pos, size_t len);
+
+/** pipe2: a read end and a write end. */
+must_check err_t fs_pipe_create(uint32_t open_flags, struct file **read_end, struct file **write_end);
+
+/** Boot: caches, the root tmpfs; then unpack the initrd (cpio newc archives): a corrupt one gives one
+ *  clear line with its byte offset and leaves what was good. */
+void fs_init(void);
+must_check err_t fs_unpack_cpio(const void *archive, size_t size);
