@@ -32,15 +32,26 @@ struct fixup {
 
 extern const struct fixup _ex_table_start[], _ex_table_end[];
 
-bool hal_uaccess_fixup(struct trapframe *tf)
+static const struct fixup *find_fixup(uintptr_t pc)
 {
 	for (const struct fixup *fixup = _ex_table_start; fixup < _ex_table_end; fixup++) {
-		if (tf->pc >= fixup->first && tf->pc < fixup->end) {
-			tf->pc = fixup->target;
-			return true;
-		}
+		if (pc >= fixup->first && pc < fixup->end)
+			return fixup;
 	}
-	return false;
+	return NULL;
+}
+
+bool hal_uaccess_has_fixup(const struct trapframe *tf)
+{
+	return find_fixup(tf->pc);
+}
+
+bool hal_uaccess_fixup(struct trapframe *tf)
+{
+	const struct fixup *fixup = find_fixup(tf->pc);
+	if (fixup)
+		tf->pc = fixup->target;
+	return fixup;
 }
 
 static void handle_interrupt(struct trapframe *tf)
