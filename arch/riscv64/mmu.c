@@ -2,7 +2,8 @@
 // Roots and device mappings. Two roots exist: the boot table of head.S (the whole direct map in
 // 1 GiB pages, the image writable and executable), and the kernel's, which mm fills and which
 // replaces it. Every user root has the upper half of the kernel's; an entry that the kernel's root
-// gains later (a device far away) reaches the others by riscv_mmu_mend().
+// gains later (a device far away) reaches the others by riscv_mmu_mend(). That cannot help where a
+// kernel stack is missing: mm makes those root entries before the first copy.
 #include "internal.h"
 
 #include <hal/mmio.h>
@@ -10,7 +11,6 @@
 #include <lib/string.h>
 
 #define UPPER_FIRST (HAL_PT_ENTRIES / 2)
-#define KMAP_TABLES (HAL_KMAP_SIZE >> 30)
 #define MMIO_TABLES 8
 
 unsigned riscv_pt_levels = 3;
@@ -19,8 +19,6 @@ uint64_t riscv_kernel_satp;
 
 static unsigned asid_bits;
 static _Alignas(HAL_PAGE_SIZE) pte_t kernel_root[HAL_PT_ENTRIES];
-// Kernel stacks are in KMAP: a fault on one cannot be mended, so its root entries never change.
-static _Alignas(HAL_PAGE_SIZE) pte_t kmap_tables[KMAP_TABLES][HAL_PT_ENTRIES];
 static _Alignas(HAL_PAGE_SIZE) pte_t mmio_tables[MMIO_TABLES][HAL_PT_ENTRIES];
 static unsigned mmio_tables_used;
 
@@ -54,9 +52,6 @@ void riscv_mmu_init(void)
 	asid_bits = probe_asid_bits();
 	riscv_kernel_satp = (uint64_t)SATP_MODE_SV39 << SATP_MODE_SHIFT |
 			    hal_image_paddr(kernel_root) >> HAL_PAGE_SHIFT;
-	for (unsigned i = 0; i < KMAP_TABLES; i++)
-		kernel_root[va_index(HAL_KMAP_BASE, 2) + i] =
-			hal_pte_table(hal_image_paddr(kmap_tables[i]));
 }
 
 unsigned hal_mmu_asid_bits(void)
