@@ -101,7 +101,7 @@ static void give_block_locked(struct frame *frame, unsigned order)
 
 /** Move frames from the lists to @cpu's stack: a block in one go if there is one, else singles.
  *  False: there are none. */
-static bool refill(struct frame_cpu *cpu)
+static no_inline bool refill(struct frame_cpu *cpu)
 {
 	spin_lock(&buddy.lock);
 	struct frame *block = take_block_locked(CACHE_BATCH_ORDER);
@@ -186,6 +186,21 @@ static no_inline struct frame *alloc_block(unsigned order)
 	return frame;
 }
 
+/** This CPU's stack is empty. */
+static no_inline struct frame *alloc_single_slow(void)
+{
+	irqflags_t flags = hal_irq_save();
+	struct frame_cpu *cpu = this_cpu_ptr(frame_cpu);
+	struct frame *frame = NULL;
+	if (cpu->count > 0 || refill(cpu))
+		frame = cpu->frames[--cpu->count];
+	hal_irq_restore(flags);
+	if (!frame)
+		return alloc_after_drain(0);
+	atomic_store_explicit(&frame->refs, 1, memory_order_relaxed);
+	return frame;
+}
+
 struct frame *frame_alloc(unsigned order)
 {
 	if (alloc_may_fail())
@@ -194,11 +209,13 @@ struct frame *frame_alloc(unsigned order)
 		return alloc_block(order);
 	irqflags_t flags = hal_irq_save();
 	struct frame_cpu *cpu = this_cpu_ptr(frame_cpu);
-	if (unlikely(cpu->count == 0) && !refill(cpu)) {
+	uint32_t count = cpu->count;
+	if (unlikely(count == 0)) {
 		hal_irq_restore(flags);
-		return alloc_after_drain(0);
+		return alloc_single_slow();
 	}
-	struct frame *frame = cpu->frames[--cpu->count];
+	struct frame *frame = cpu->frames[count - 1];
+	cpu->count = count - 1;
 	hal_irq_restore(flags);
 	atomic_store_explicit(&frame->refs, 1, memory_order_relaxed);
 	return frame;
@@ -221,6 +238,16 @@ static no_inline void free_block(struct frame *frame, unsigned order)
 	spin_unlock_irqrestore(&buddy.lock, flags);
 }
 
+static no_inline void free_single_slow(struct frame *frame)
+{
+	irqflags_t flags = hal_irq_save();
+	struct frame_cpu *cpu = this_cpu_ptr(frame_cpu);
+	if (cpu->count == CACHE_SIZE)
+		flush(cpu, CACHE_SIZE / 2);
+	cpu->frames[cpu->count++] = frame;
+	hal_irq_restore(flags);
+}
+
 void frame_free(struct frame *frame, unsigned order)
 {
 	assert(!(get_flags(frame) & (FRAME_FREE | FRAME_RESERVED)));
@@ -232,9 +259,14 @@ void frame_free(struct frame *frame, unsigned order)
 	set_flags(frame, 0);
 	irqflags_t flags = hal_irq_save();
 	struct frame_cpu *cpu = this_cpu_ptr(frame_cpu);
-	if (unlikely(cpu->count == CACHE_SIZE))
-		flush(cpu, CACHE_SIZE / 2);
-	cpu->frames[cpu->count++] = frame;
+	uint32_t count = cpu->count;
+	if (unlikely(count == CACHE_SIZE)) {
+		hal_irq_restore(flags);
+		free_single_slow(frame);
+		return;
+	}
+	cpu->frames[count] = frame;
+	cpu->count = count + 1;
 	hal_irq_restore(flags);
 }
 
