@@ -19,6 +19,9 @@ extern char riscv_trap_entry[], riscv_kernel_thread_start[];
 void riscv_trap_user(struct trapframe *tf);
 void riscv_trap_kernel(struct trapframe *tf);
 
+/** This CPU was told to stop by hal_ipi_send_stop(): of the software interrupt's handler. */
+bool riscv_is_stop_asked(void);
+
 /** Boot: the kernel's root, satp, ASID width. The boot table is active. */
 void riscv_mmu_init(void);
 /** Boot: fill riscv_features from the device tree's CPU nodes. */

@@ -3,11 +3,14 @@
 #include "internal.h"
 
 #include <arch/sbi.h>
+#include <hal/atomic.h>
 #include <hal/bootinfo.h>
 #include <hal/mmu.h>
 #include <hal/percpu.h>
 #include <hal/smp.h>
 #include <uapi/errno.h>
+
+static DEFINE_PERCPU(_Atomic uint32_t, is_stop_asked); // the next IPI ends it
 
 #define HSM_HART_START 0
 #define IPI_SEND 0
@@ -37,8 +40,14 @@ void hal_ipi_send(cpuid_t cpu)
 	sbi_call(SBI_EXT_IPI, IPI_SEND, 1, bootinfo.cpus[cpu].hwid, 0);
 }
 
+bool riscv_is_stop_asked(void)
+{
+	return load_relaxed(this_cpu_ptr(is_stop_asked));
+}
+
 bool hal_ipi_send_stop(cpuid_t cpu)
 {
+	store_relaxed(cpu_ptr(is_stop_asked, cpu), 1);
 	hal_ipi_send(cpu); // a hart that has its interrupts off does not hear this
 	return false;
 }

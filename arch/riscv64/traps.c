@@ -66,6 +66,8 @@ static void handle_interrupt(struct trapframe *tf)
 	case IRQ_SOFT:
 		csr_clear(sip, 1 << IRQ_SOFT);
 		hal_mb_device();
+		if (riscv_is_stop_asked())
+			upcall_panic_stop(tf);
 		upcall_ipi();
 		break;
 	case IRQ_EXTERNAL:
