@@ -21,6 +21,12 @@ static struct cpu_ident {
 #define WRITE_PAN_1 ".inst 0xd500419f"
 #define READ_RNDR "mrs %0, s3_3_c2_c4_0"
 
+static bool has_pmu(void)
+{
+	unsigned version = id_field(read_sysreg(id_aa64dfr0_el1), 8);
+	return version != 0 && version != 0xf;
+}
+
 void arch_cpu_init_early(void)
 {
 	write_sysreg(vbar_el1, arch_vectors);
@@ -29,12 +35,11 @@ void arch_cpu_init_early(void)
 	write_sysreg(tpidrro_el0, 0);
 	write_sysreg(cpacr_el1, 0);
 	isb();
-}
-
-static bool has_pmu(void)
-{
-	unsigned version = id_field(read_sysreg(id_aa64dfr0_el1), 8);
-	return version != 0 && version != 0xf;
+	idents[this_cpu()] = (struct cpu_ident){read_sysreg(midr_el1), read_sysreg(mpidr_el1)};
+	if (this_cpu() == 0) {
+		arch_has_pmu = has_pmu();
+		arch_has_pan = id_field(read_sysreg(id_aa64mmfr1_el1), 20) != 0;
+	}
 }
 
 /** The cycle counter counts everything at EL0 and EL1, 64 bits, and user mode may read it. */
@@ -49,13 +54,7 @@ static void init_pmu(void)
 
 void hal_cpu_init(void)
 {
-	idents[this_cpu()] = (struct cpu_ident){read_sysreg(midr_el1), read_sysreg(mpidr_el1)};
-	arch_cpu_init_early();
 	write_sysreg(cntkctl_el1, 1 << 1); // user mode reads the virtual counter only
-	if (this_cpu() == 0) {
-		arch_has_pmu = has_pmu();
-		arch_has_pan = id_field(read_sysreg(id_aa64mmfr1_el1), 20) != 0;
-	}
 	if (arch_has_pmu && has_pmu())
 		init_pmu();
 	if (arch_has_pan) {

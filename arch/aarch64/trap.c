@@ -116,6 +116,9 @@ void arch_trap_user(struct trapframe *tf)
 	case EC_FP_ACCESS:
 		upcall_fpu_first_use(tf);
 		break;
+	case EC_WFX:
+		tf->pc += 4; // a hint; the CPU is the scheduler's to idle
+		break;
 	case EC_PC_ALIGNMENT:
 		upcall_user_exception(tf, SIGBUS, BUS_ADRALN, tf->pc);
 		break;

@@ -36,7 +36,7 @@ static inline unsigned id_field(uint64_t reg, unsigned shift)
 
 // SCTLR_EL1 (Arm ARM D19.2.118). RES1 in ARMv8.0: 11, 20, 22, 23, 28, 29. With the MMU off:
 #define SCTLR_MMU_OFF 0x30d00800
-// M C SA SA0 I; user may use DC ZVA, CTR_EL0, WFI, WFE and cache maintenance; no IT, SETEND.
+// M C SA SA0 I; user may use DC ZVA, CTR_EL0, WFE and cache maintenance; no WFI, SETEND.
 #define SCTLR_M (1 << 0)
 #define SCTLR_C (1 << 2)
 #define SCTLR_SA (1 << 3)
@@ -45,13 +45,12 @@ static inline unsigned id_field(uint64_t reg, unsigned shift)
 #define SCTLR_I (1 << 12)
 #define SCTLR_DZE (1 << 14)
 #define SCTLR_UCT (1 << 15)
-#define SCTLR_NTWI (1 << 16)
 #define SCTLR_NTWE (1 << 18)
 #define SCTLR_SPAN (1 << 23)
 #define SCTLR_UCI (1 << 26)
 #define SCTLR_MMU_ON                                                                               \
 	(SCTLR_MMU_OFF | SCTLR_M | SCTLR_C | SCTLR_SA | SCTLR_SA0 | SCTLR_SED | SCTLR_I |         \
-	 SCTLR_DZE | SCTLR_UCT | SCTLR_NTWI | SCTLR_NTWE | SCTLR_UCI)
+	 SCTLR_DZE | SCTLR_UCT | SCTLR_NTWE | SCTLR_UCI)
 
 // TCR_EL1: both halves 48 bits, 4 KiB, walks write-back inner shareable; top byte ignored in user
 // addresses as on Linux; ASID from TTBR0. IPS and AS are added from ID_AA64MMFR0_EL1.
