@@ -97,22 +97,22 @@ static void fill(vaddr_t base, uint32_t first, uint32_t count, unsigned per_regi
 		hal_mmio_write32(base + intid / per_register * 4, value);
 }
 
-void gic_init_shared(vaddr_t distributor, uint32_t count)
+void gic_init_shared(vaddr_t distributor, uint32_t count, uint32_t groups)
 {
 	fill(distributor + GICD_ICENABLER, GIC_SPI_FIRST, count, 32, UINT32_MAX);
 	fill(distributor + GICD_ICPENDR, GIC_SPI_FIRST, count, 32, UINT32_MAX);
 	fill(distributor + GICD_ICACTIVER, GIC_SPI_FIRST, count, 32, UINT32_MAX);
-	fill(distributor + GICD_IGROUPR, GIC_SPI_FIRST, count, 32, UINT32_MAX);
+	fill(distributor + GICD_IGROUPR, GIC_SPI_FIRST, count, 32, groups);
 	fill(distributor + GICD_IPRIORITYR, GIC_SPI_FIRST, count, 4, GIC_PRIORITY * 0x01010101u);
 	fill(distributor + GICD_ICFGR, GIC_SPI_FIRST, count, 16, 0);
 }
 
-void gic_init_private(vaddr_t base)
+void gic_init_private(vaddr_t base, uint32_t groups)
 {
 	fill(base + GICD_ICENABLER, 0, 32, 32, UINT32_MAX);
 	fill(base + GICD_ICPENDR, 0, 32, 32, UINT32_MAX);
 	fill(base + GICD_ICACTIVER, 0, 32, 32, UINT32_MAX);
-	fill(base + GICD_IGROUPR, 0, 32, 32, UINT32_MAX);
+	fill(base + GICD_IGROUPR, 0, 32, 32, groups);
 	fill(base + GICD_IPRIORITYR, 0, 32, 4, GIC_PRIORITY * 0x01010101u);
 	gic_write_bit(base + GICD_ISENABLER, GIC_SGI_CALL);
 	gic_write_bit(base + GICD_ISENABLER, GIC_SGI_STOP);

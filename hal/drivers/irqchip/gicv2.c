@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // GICv2: distributor and CPU interface in memory (Arm IHI 0048B). At most 8 CPUs, each known by the
 // number of its interface, which it reads from the banked target registers of its own SGIs.
+// Group 0 for all: that is what a controller without security extensions signals as IRQ when bit 0 of
+// the control registers is set; with them the non-secure side cannot change the groups.
 // `lock` guards read-modify-write of the distributor's byte and two-bit fields.
 #include <drivers/gic.h>
 
@@ -35,7 +37,7 @@ static void init_cpu(void)
 	}
 	// A controller for one CPU has no target registers: they read as 0.
 	interface_bits[this_cpu()] = bits ? bits : 1;
-	gic_init_private(distributor);
+	gic_init_private(distributor, 0);
 	hal_mmio_write32(cpu_interface + GICC_PMR, GIC_PRIORITY_MASK);
 	hal_mmio_write32(cpu_interface + GICC_BPR, 0);
 	uint32_t ctlr = hal_mmio_read32(cpu_interface + GICC_CTLR);
@@ -132,7 +134,7 @@ static err_t init(int node)
 		return -ENOMEM;
 	intid_count = gic_intid_count(hal_mmio_read32(distributor + GICD_TYPER));
 	hal_mmio_write32(distributor + GICD_CTLR, 0);
-	gic_init_shared(distributor, intid_count);
+	gic_init_shared(distributor, intid_count, 0);
 	hal_mmio_write32(distributor + GICD_CTLR, 1);
 	return gic_register(&ops);
 }

@@ -105,7 +105,7 @@ static void init_cpu(void)
 	uint32_t waker = hal_mmio_read32(base + GICR_WAKER);
 	hal_mmio_write32(base + GICR_WAKER, waker & ~(uint32_t)GICR_WAKER_SLEEP);
 	wait_clear(base + GICR_WAKER, GICR_WAKER_CHILDREN_ASLEEP, "a redistributor's wake-up");
-	gic_init_private(private_base());
+	gic_init_private(private_base(), UINT32_MAX);
 
 	write_icc(ICC_SRE_EL1, read_icc(ICC_SRE_EL1) | 1);
 	isb();
@@ -238,7 +238,7 @@ static err_t init(int node)
 	intid_count = gic_intid_count(hal_mmio_read32(distributor + GICD_TYPER));
 	hal_mmio_write32(distributor + GICD_CTLR, 0);
 	wait_clear(distributor + GICD_CTLR, GICD_CTLR_RWP, "the distributor's start");
-	gic_init_shared(distributor, intid_count);
+	gic_init_shared(distributor, intid_count, UINT32_MAX);
 	hal_mmio_write32(distributor + GICD_CTLR, GICD_CTLR_ENABLE);
 	wait_clear(distributor + GICD_CTLR, GICD_CTLR_RWP, "the distributor's start");
 	for (uint32_t irq = GIC_SPI_FIRST; irq < intid_count; irq++)

@@ -48,7 +48,8 @@ uint32_t gic_intid_count(uint32_t typer);
 /** Registers of @bits bits per interrupt at @base: set or read-modify-write that of @intid. */
 void gic_write_bit(vaddr_t base, uint32_t intid);
 err_t gic_write_trigger(vaddr_t base, uint32_t intid, enum hal_irq_trigger trigger);
-/** Shared interrupts [32, @count): off, not pending, usual priority, group 1. */
-void gic_init_shared(vaddr_t distributor, uint32_t count);
-/** The 32 private ones of this CPU, at @base: SGIs and the timer on. */
-void gic_init_private(vaddr_t base);
+/** Shared interrupts [32, @count): off, not pending, usual priority; @groups goes into the group
+ *  registers. */
+void gic_init_shared(vaddr_t distributor, uint32_t count, uint32_t groups);
+/** The same for the 32 private ones of this CPU, at @base; the SGIs are on. */
+void gic_init_private(vaddr_t base, uint32_t groups);
