@@ -2,9 +2,14 @@
 // Inside the laboratory's port: its CPUs, its modes, its memory.
 #pragma once
 
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+
 // The C library first: <lib/types.h> defines what <limits.h> does not define before it.
 #include <limits.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,6 +19,7 @@
 #include <hal/mmu.h>
 #include <hal/percpu.h>
 #include <lib/types.h>
+#include <uapi/errno.h>
 
 enum host_mode {
 	HOST_PARALLEL, // a CPU is a pthread; the host's clock
@@ -27,6 +33,7 @@ struct host_config {
 	uint64_t ram_bytes;
 	unsigned asid_bits;
 	const char *cmdline;
+	void (*entry)(void); // CPU 0 begins there; never returns
 };
 extern struct host_config host_config;
 
@@ -54,6 +61,7 @@ struct host_cpu {
 	pthread_cond_t wake;
 	// The stack on which the CPU runs now, for the sanitizers.
 	vaddr_t stack_bottom, stack_top;
+	struct host_stack entry_stack; // kernel stack at an entry from user mode, while switching
 	void *dead_fiber; // of a stack that was left for good: destroyed from the next one
 	uintptr_t start_sp; // a CPU asked to start: its first stack
 	struct lab_cpu *lab; // NULL in parallel mode
@@ -78,6 +86,12 @@ struct host_cpu *host_cpu_of(cpuid_t cpu);
 
 /** Build memory and CPUs as host_config says and call upcall_boot() on CPU 0. */
 noreturn_fn void host_boot(void);
+/** A stack of host memory with a guard page below: its top. */
+vaddr_t host_stack_alloc(size_t size);
+/** Zeroed per-CPU area of @cpu from host memory. */
+void host_percpu_alloc(cpuid_t cpu);
+/** Name and offset of a function or object of this program, into @buf. */
+void host_symbol_format(uintptr_t address, char *buf, size_t len);
 /** The end of the process, buffers written, or of one laboratory run. */
 noreturn_fn void host_exit(unsigned status);
 /** A broken promise inside the laboratory itself, or of its user. */
@@ -110,7 +124,13 @@ void host_asm_enter(uintptr_t *save, uintptr_t top, void (*fn)(void *), void *ar
 /** A stack below @top that host_asm_switch() continues in @fn(@arg). */
 uintptr_t host_context_frame(vaddr_t top, void (*fn)(void *), void *arg);
 
+/** user.c: to user mode. Interrupts off. */
+noreturn_fn void host_user_return(struct trapframe *tf);
+
 // sanitizer.c: the stack that runs changes; bounds go into host_cpu
-void host_san_leave(struct hal_context *prev, const struct hal_context *next);
-void host_san_arrive(struct hal_context *self);
-void host_san_new(struct hal_context *ctx);
+/** First step: @next comes; @prev is NULL when nothing of the present stack is kept. */
+void host_san_leave(struct host_stack *prev, struct host_stack *next);
+/** Last step, on the new stack @self. */
+void host_san_arrive(struct host_stack *self);
+/** The stack that runs now, as it was noted at the last arrival. */
+void host_stack_note(struct host_stack *self);

@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: MIT
-// A kernel thread that does not run: callee-saved registers on its stack, as on the machine, and
-// what the sanitizers know it by.
+// A kernel thread that does not run: callee-saved registers on its stack, as on the machine.
 #pragma once
 
 #include <arch/trapframe.h>
 #include <hal/percpu.h>
 
 struct hal_context {
-	uintptr_t sp; // 0 = user kind
+	struct host_stack stack; // sp 0 = user kind
 	uint64_t tls; // user thread pointer
-	vaddr_t stack_bottom, stack_top; // of the stack that sp lies on
-	void *fake_stack; // address sanitizer
-	void *fiber; // thread sanitizer; NULL = none yet
 };
 
 static inline struct trapframe *hal_stack_trapframe(vaddr_t stack_top)
@@ -21,12 +17,12 @@ static inline struct trapframe *hal_stack_trapframe(vaddr_t stack_top)
 
 static inline void hal_context_set_user(struct hal_context *ctx)
 {
-	ctx->sp = 0;
+	ctx->stack.sp = 0;
 }
 
 static inline bool hal_context_is_user(const struct hal_context *ctx)
 {
-	return ctx->sp == 0;
+	return ctx->stack.sp == 0;
 }
 
 static inline void hal_context_copy_user(struct hal_context *to, const struct hal_context *from)

@@ -7,9 +7,17 @@
 
 enum host_tf_flags {
 	HOST_TF_USER = 1, // came from user mode
-	HOST_TF_SYSCALL = 2, // the call of resume_sp is not finished
+	HOST_TF_SYSCALL = 2, // the call of user.sp is not finished
 	HOST_TF_RESTART = 4, // ... and is made again
 	HOST_TF_FIXED = 8, // hal_uaccess_fixup() was here
+};
+
+/** A stack that does not run, and what the sanitizers know it by. */
+struct host_stack {
+	uintptr_t sp; // 0 = holds nothing to continue
+	vaddr_t bottom, top;
+	void *fake_stack; // address sanitizer
+	void *fiber; // thread sanitizer; NULL = none yet
 };
 
 struct trapframe {
@@ -19,8 +27,8 @@ struct trapframe {
 	int64_t result;
 	uint64_t ipc_tag, ipc_badge, ipc_sender, ipc_words[8];
 	uint64_t call_args[3]; // of a user function about to be entered
-	uintptr_t resume_sp; // stack pointer inside host_syscall(); 0 = begins at pc
-	struct host_call *call; // where results go
+	struct host_stack user; // inside host_syscall(), or sp 0: begins at pc
+	struct host_call *call; // where results go; NULL = an interrupt
 } __attribute__((aligned(16)));
 
 static inline uint64_t hal_tf_syscall_nr(const struct trapframe *tf)
@@ -56,7 +64,7 @@ static inline bool hal_tf_is_syscall(const struct trapframe *tf)
 static inline void hal_tf_clear_syscall(struct trapframe *tf)
 {
 	tf->flags &= ~(uint64_t)(HOST_TF_SYSCALL | HOST_TF_RESTART);
-	tf->resume_sp = 0;
+	tf->user.sp = 0;
 }
 
 static inline bool hal_tf_is_user(const struct trapframe *tf)

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+// The machine of the laboratory: its CPUs and their per-CPU areas, their start, and its end.
+#include "host.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <hal/console.h>
+#include <hal/irqflags.h>
+#include <hal/power.h>
+#include <hal/smp.h>
+#include <hal/upcall.h>
+
+#include "lab.h"
+
+struct host_config host_config = {
+	.mode = HOST_PARALLEL,
+	.cpus = 4,
+	.ram_bytes = 256ull << 20,
+	.asid_bits = 8,
+	.cmdline = "",
+	.entry = upcall_boot,
+};
+
+__thread struct hal_percpu *host_percpu_self;
+
+static struct host_cpu cpus[CPUS_MAX];
+static struct hal_percpu *_Atomic percpu_areas[CPUS_MAX];
+
+// So that section `percpu` exists in every program: lab points that the CPU passed.
+DEFINE_PERCPU(uint64_t, host_points);
+
+struct host_cpu *host_cpu_of(cpuid_t cpu)
+{
+	return &cpus[cpu];
+}
+
+struct hal_percpu *hal_percpu_of(cpuid_t cpu)
+{
+	return cpu < CPUS_MAX ? atomic_load_explicit(&percpu_areas[cpu], memory_order_acquire) : NULL;
+}
+
+size_t hal_percpu_size(void)
+{
+	return align_up(host_percpu_offset(__stop_percpu), 64ul);
+}
+
+void hal_percpu_setup(cpuid_t cpu, void *area)
+{
+	struct hal_percpu *self = area;
+
+	self->cpu = cpu;
+	self->arch[HOST_CPU] = (uintptr_t)&cpus[cpu];
+	atomic_store_explicit(&percpu_areas[cpu], self, memory_order_release);
+}
+
+void host_percpu_alloc(cpuid_t cpu)
+{
+	void *area = NULL;
+
+	if (posix_memalign(&area, 64, hal_percpu_size()))
+		host_die("no memory for a per-CPU area");
+	memset(area, 0, hal_percpu_size());
+	hal_percpu_setup(cpu, area);
+}
+
+static void cpu_init(cpuid_t number)
+{
+	struct host_cpu *cpu = &cpus[number];
+	pthread_condattr_t attr;
+
+	memset(cpu, 0, sizeof(*cpu));
+	cpu->number = number;
+	cpu->deadline = UINT64_MAX;
+	pthread_mutex_init(&cpu->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&cpu->wake, &attr);
+}
+
+vaddr_t host_stack_alloc(size_t size)
+{
+	char *low = mmap(NULL, size + HAL_PAGE_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (low == MAP_FAILED || mprotect(low, HAL_PAGE_SIZE, PROT_NONE))
+		host_die("no memory for a stack");
+	return (vaddr_t)low + HAL_PAGE_SIZE + size;
+}
+
+static void first_boot(void *arg)
+{
+	host_san_arrive(arg);
+	host_config.entry();
+	host_die("the first function of CPU 0 returned");
+}
+
+static void fill_bootinfo(void)
+{
+	bootinfo.loader = "host";
+	bootinfo.machine = "laboratory";
+	bootinfo_set_cmdline(host_config.cmdline);
+	bootinfo_set_boot_cpu(0);
+	for (unsigned i = 0; i < host_config.cpus; i++)
+		bootinfo_add_cpu(i, 0);
+}
+
+void host_boot(void)
+{
+	static struct host_stack boot_stack;
+
+	if (host_config.cpus < 1 || host_config.cpus > CPUS_MAX)
+		host_die("%u CPUs: 1 to %u can be had", host_config.cpus, CPUS_MAX);
+	host_clock_init();
+	for (unsigned i = 0; i < host_config.cpus; i++)
+		cpu_init(i);
+	host_percpu_alloc(0);
+	host_percpu_self = hal_percpu_of(0);
+	cpus[0].thread = pthread_self();
+	lab_attach(&cpus[0]);
+	hal_console_init();
+	host_memory_init();
+	fill_bootinfo();
+	boot_stack.top = host_stack_alloc(MIB(1));
+	boot_stack.bottom = boot_stack.top - MIB(1);
+	host_san_leave(NULL, &boot_stack);
+	host_asm_call(boot_stack.top, first_boot, &boot_stack);
+}
+
+/** First code of a secondary on the stack that the kernel gave. */
+static void first_secondary(void *arg)
+{
+	struct host_cpu *cpu = arg;
+
+	host_san_arrive(&cpu->entry_stack);
+	upcall_secondary(cpu->number);
+}
+
+static void *cpu_thread(void *arg)
+{
+	struct host_cpu *cpu = arg;
+
+	host_percpu_self = hal_percpu_of(cpu->number);
+	host_san_leave(NULL, &cpu->entry_stack);
+	host_asm_call(cpu->entry_stack.top, first_secondary, cpu);
+}
+
+err_t hal_smp_start_cpu(cpuid_t number, vaddr_t stack_top)
+{
+	struct host_cpu *cpu = &cpus[number];
+
+	if (number >= host_config.cpus || !hal_percpu_of(number))
+		return -EINVAL;
+	cpu->entry_stack = (struct host_stack){
+		.top = stack_top,
+		.bottom = stack_top - HAL_KSTACK_SIZE,
+	};
+	if (host_config.mode == HOST_LAB) {
+		lab_start_cpu(cpu, host_context_frame(stack_top, first_secondary, cpu));
+		return 0;
+	}
+	return pthread_create(&cpu->thread, NULL, cpu_thread, cpu) ? -EAGAIN : 0;
+}
+
+void host_exit(unsigned status)
+{
+	if (host_config.mode == HOST_LAB)
+		lab_end(status);
+	fflush(NULL);
+	_exit(status);
+}
+
+void host_die(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("laboratory: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+	host_exit(125);
+}
+
+void hal_power_off(void)
+{
+	host_exit(0);
+}
+
+void hal_power_reboot(void)
+{
+	host_exit(0);
+}
+
+void hal_power_exit(unsigned status)
+{
+	host_exit(status);
+}

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// The half of the trapframe's interface that is not inline.
+#include <hal/trapframe.h>
+
+#include <hal/context.h>
+
+void hal_tf_init_user(struct trapframe *tf, uint64_t pc, uint64_t sp)
+{
+	*tf = (struct trapframe){.pc = pc, .sp = sp, .flags = HOST_TF_USER};
+}
+
+void hal_tf_set_tls(struct trapframe *tf, struct hal_context *ctx, uint64_t tls)
+{
+	(void)tf;
+	ctx->tls = tls;
+}
+
+uint64_t hal_tf_tls(const struct trapframe *tf, const struct hal_context *ctx)
+{
+	(void)tf;
+	return ctx->tls;
+}
+
+/** What a signal handler may see and change. */
+struct host_sigcontext {
+	uint64_t pc, sp, fp, nr, args[6];
+	int64_t result;
+	uint64_t has_fpu;
+	uint8_t fpu[64];
+};
+
+size_t hal_sigcontext_size(void)
+{
+	return sizeof(struct host_sigcontext);
+}
+
+void hal_sigcontext_save(void *sc, const struct trapframe *tf, const void *fpu)
+{
+	struct host_sigcontext *to = sc;
+
+	*to = (struct host_sigcontext){
+		.pc = tf->pc,
+		.sp = tf->sp,
+		.fp = tf->fp,
+		.nr = tf->nr,
+		.result = tf->result,
+		.has_fpu = fpu != NULL,
+	};
+	memcpy(to->args, tf->args, sizeof(to->args));
+	if (fpu)
+		memcpy(to->fpu, fpu, sizeof(to->fpu));
+}
+
+err_t hal_sigcontext_restore(struct trapframe *tf, const void *sc, void *fpu)
+{
+	const struct host_sigcontext *from = sc;
+
+	hal_tf_clear_syscall(tf);
+	tf->pc = from->pc;
+	tf->sp = from->sp;
+	tf->fp = from->fp;
+	tf->nr = from->nr;
+	tf->result = from->result;
+	memcpy(tf->args, from->args, sizeof(tf->args));
+	if (fpu && from->has_fpu)
+		memcpy(fpu, from->fpu, sizeof(from->fpu));
+	return 0;
+}
+
+void hal_tf_print(const struct trapframe *tf, void (*print)(const char *fmt, ...))
+{
+	print("pc %016lx sp %016lx fp %016lx flags %lx\n", tf->pc, tf->sp, tf->fp, tf->flags);
+	print("call %lx (%lx %lx %lx %lx %lx %lx) = %ld\n", tf->nr, tf->args[0], tf->args[1],
+	      tf->args[2], tf->args[3], tf->args[4], tf->args[5], tf->result);
+}
+
+size_t hal_tf_to_elf_gregs(const struct trapframe *tf, uint64_t *regs, size_t max)
+{
+	const uint64_t all[] = {tf->pc,	     tf->sp,	  tf->fp,      tf->nr,	    tf->args[0],
+				tf->args[1], tf->args[2], tf->args[3], tf->args[4], tf->args[5],
+				(uint64_t)tf->result};
+	size_t n = min(max, array_len(all));
+
+	memcpy(regs, all, n * sizeof(all[0]));
+	return n;
+}
