@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Contexts of threads that have not run yet, and the walk along frame pointers.
+#include <arch/sysreg.h>
 #include <hal/context.h>
+#include <hal/irqflags.h>
 
 /** What hal_context_switch() leaves on the stack (entry.S), from sp upwards. */
 struct switch_frame {
@@ -32,14 +34,25 @@ void hal_context_init_user(struct hal_context *ctx, vaddr_t stack_top)
 	ctx->tls = 0;
 }
 
+/** Translate @addr as a read of the kernel: a walk in a panic must not fault. */
+static bool is_readable(uintptr_t addr)
+{
+	irqflags_t flags = hal_irq_save(); // PAR_EL1 is the CPU's
+	__asm__ volatile("at s1e1r, %0" : : "r"(addr) : "memory");
+	isb();
+	bool is_mapped = !(read_sysreg(par_el1) & 1);
+	hal_irq_restore(flags);
+	return is_mapped;
+}
+
 void hal_backtrace(uintptr_t fp, bool (*visit)(void *arg, uintptr_t pc), void *arg)
 {
 	if (fp == 0)
 		fp = (uintptr_t)__builtin_frame_address(0);
-	// A record is {caller's fp, return address}. User mode chooses the first x29 of an entry, so a
-	// chain is followed only upwards within one stack's size, which is memory that exists.
+	// A record is {caller's fp, return address}. x29 may be anything where the interrupted code was
+	// user mode's or was compiled without frame pointers: only upwards, within one stack's size.
 	uintptr_t limit = fp + HAL_KSTACK_SIZE;
-	while (fp >= (uintptr_t)1 << 63 && is_aligned(fp, 8)) {
+	while (fp >= (uintptr_t)1 << 63 && is_aligned(fp, 16) && is_readable(fp)) {
 		const uintptr_t *record = (const uintptr_t *)fp;
 		if (record[1] == 0 || !visit(arg, record[1]))
 			return;
