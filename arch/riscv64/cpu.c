@@ -64,8 +64,11 @@ static void read_hart_features(int node, struct riscv_features *features)
 	}
 	features->has_fpu &= has_f && has_d;
 	features->has_sstc &= has_sstc;
-	if (features->isa[0] == 0 && is_string)
-		strlcpy(features->isa, isa, sizeof(features->isa));
+	if (features->isa[0] == 0 && is_string) {
+		// The single letters say what it is; the long names after them fill lines.
+		size_t len_letters = (size_t)((strchr(isa, '_') ?: isa + strlen(isa)) - isa);
+		strlcpy(features->isa, isa, min(sizeof(features->isa), len_letters + 1));
+	}
 }
 
 void riscv_read_features(void)
@@ -107,7 +110,7 @@ noreturn_fn void hal_cpu_halt(void)
 
 void hal_cpu_describe(cpuid_t cpu, char *buf, size_t len)
 {
-	fmt_snprintf(buf, len, "%s, hart %llu, sv39, %u ASID bits%s%s",
+	fmt_snprintf(buf, len, "%s, hart %llu, Sv39, %u-bit ASIDs%s%s",
 		     riscv_features.isa[0] ? riscv_features.isa : "rv64",
 		     (unsigned long long)bootinfo.cpus[cpu].hwid,
 		     (unsigned)hal_percpu()->arch[RISCV_PERCPU_ASID_BITS],
@@ -165,8 +168,9 @@ void hal_cache_sync_code(const void *addr, size_t len)
 	(void)addr;
 	(void)len;
 	asm volatile("fence rw, rw; fence.i" ::: "memory");
-	// All harts that the firmware has started (mask base -1).
-	sbi_call(SBI_EXT_RFENCE, 0, 0, (uint64_t)-1, 0);
+	// The other harts that the firmware has started (mask base -1 is all).
+	if (riscv_has_started_others)
+		sbi_call(SBI_EXT_RFENCE, 0, 0, (uint64_t)-1, 0);
 }
 
 void hal_cache_clean(const void *addr, size_t len)

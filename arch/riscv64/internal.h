@@ -19,6 +19,8 @@ extern char riscv_trap_entry[], riscv_kernel_thread_start[];
 void riscv_trap_user(struct trapframe *tf);
 void riscv_trap_kernel(struct trapframe *tf);
 
+/** hal_smp_start_cpu() has been called: other harts may run. */
+extern bool riscv_has_started_others;
 /** This CPU was told to stop by hal_ipi_send_stop(): of the software interrupt's handler. */
 bool riscv_is_stop_asked(void);
 

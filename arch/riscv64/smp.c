@@ -15,6 +15,8 @@ static DEFINE_PERCPU(_Atomic uint32_t, is_stop_asked); // the next IPI ends it
 #define HSM_HART_START 0
 #define IPI_SEND 0
 
+bool riscv_has_started_others;
+
 /** Physical address of a per-CPU area, which is in the direct map. */
 static paddr_t area_paddr(const struct hal_percpu *area)
 {
@@ -26,6 +28,7 @@ err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)
 	struct hal_percpu *area = hal_percpu_of(cpu);
 	if (!area)
 		return -EINVAL;
+	riscv_has_started_others = true;
 	area->entry_sp = stack_top;
 	area->arch[RISCV_PERCPU_SATP] = riscv_kernel_satp;
 	asm volatile("fence rw, rw" ::: "memory");

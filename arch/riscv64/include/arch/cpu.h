@@ -9,7 +9,7 @@
 struct riscv_features {
 	bool has_fpu; // F and D
 	bool has_sstc; // stimecmp, as far as the device tree knows
-	char isa[64]; // as the device tree writes it, cut
+	char isa[32]; // "rv64imafdch", as the device tree writes it
 };
 
 extern struct riscv_features riscv_features;

@@ -144,3 +144,23 @@ static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trap
 	for (unsigned end = i + (n & 3); i < end; i++)
 		to->args[i] = from->args[i];
 }
+
+/** Layout of a signal frame, Linux's: what stands before ucontext, and where the mask and the machine
+ *  context are in it. */
+#define HAL_SIGFRAME_INFO_FIRST 1
+#define HAL_SIGFRAME_UCONTEXT 128 // behind siginfo
+#define HAL_UCONTEXT_SIGMASK 40
+#define HAL_UCONTEXT_MCONTEXT 176
+#define HAL_SIGFRAME_RETURN_ON_STACK 0
+#define HAL_SIGRETURN_CODE {0x93, 0x08, 0xb0, 0x08, 0x73, 0x00, 0x00, 0x00} // li a7,139; ecall
+
+static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr)
+{
+	tf->ra = addr;
+}
+
+static inline void hal_sigcontext_set_address(void *sc, uint64_t user_sc)
+{
+	(void)sc; // holds no pointer into itself
+	(void)user_sc;
+}
