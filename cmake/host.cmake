@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-# The laboratory: the portable rooms as an ordinary process. halcyon-host runs the unit tests; each
-# tests/explore/NAME.c becomes explore-NAME, linked with the same objects but its own main.
+# The laboratory: the portable rooms as an ordinary process. halcyon-host boots them, runs the unit
+# tests and tries the schedules of tests/explore.
 
 get_property(rooms GLOBAL PROPERTY HALCYON_ROOMS)
 set(objects "")
@@ -15,18 +15,15 @@ add_custom_command(OUTPUT ${PROJECT_BINARY_DIR}/ksyms-none.S
 add_library(host_objects OBJECT ${PROJECT_BINARY_DIR}/ksyms-none.S)
 find_package(Threads REQUIRED)
 
-function(halcyon_host_program name)
-	add_executable(${name} ${ARGN} ${objects} $<TARGET_OBJECTS:host_objects>)
-	target_link_libraries(${name} PRIVATE kernel_flags ${HALCYON_TOP_ROOM}_headers Threads::Threads)
-	set_target_properties(${name} PROPERTIES HALCYON_HOSTED 1)
-	add_dependencies(${name} generated_headers)
-endfunction()
-
 if(EXISTS ${PROJECT_SOURCE_DIR}/arch/host/main.c)
-	halcyon_host_program(halcyon-host ${PROJECT_SOURCE_DIR}/arch/host/main.c)
+	file(GLOB scenarios CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/explore/*.c)
+	add_executable(halcyon-host ${PROJECT_SOURCE_DIR}/arch/host/main.c ${scenarios} ${objects}
+		$<TARGET_OBJECTS:host_objects>)
+	target_link_libraries(halcyon-host PRIVATE kernel_flags ${HALCYON_TOP_ROOM}_headers
+		Threads::Threads)
+	target_include_directories(halcyon-host PRIVATE ${PROJECT_SOURCE_DIR}/arch/host)
+	# A scenario on a booted kernel takes the place of the first user program (main.c).
+	target_link_options(halcyon-host PRIVATE -Wl,--wrap=upcall_start_user)
+	set_target_properties(halcyon-host PROPERTIES HALCYON_HOSTED 1)
+	add_dependencies(halcyon-host generated_headers)
 endif()
-file(GLOB explorers CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/explore/*.c)
-foreach(source IN LISTS explorers)
-	get_filename_component(stem ${source} NAME_WE)
-	halcyon_host_program(explore-${stem} ${source})
-endforeach()

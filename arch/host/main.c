@@ -2,7 +2,7 @@
 // halcyon-host: the cores as a process.
 //
 //   halcyon-host [options] boot [command line...]    boot as a machine does
-//   halcyon-host [options] tests [filter]            ... and run the unit tests
+//   halcyon-host [options] [tests] [filter]          ... and run the unit tests
 //   halcyon-host explore [filter] [--bound N] [--runs N] [--seeds N] [--seed N] [--seed-only]
 //                        [--replay LIST] [--verbose] try schedules of the scenarios
 //
@@ -14,9 +14,20 @@
 static noreturn_fn void usage(void)
 {
 	fputs("usage: halcyon-host [--cpus N] [--ram MIB] [--virtual] "
-	      "boot [WORDS] | tests [FILTER] | explore [FILTER] [OPTIONS]\n",
+	      "boot [WORDS] | [tests] [FILTER] | explore [FILTER] [OPTIONS]\n",
 	      stderr);
 	exit(2);
+}
+
+void __real_upcall_start_user(void *unused);
+void __wrap_upcall_start_user(void *unused);
+
+/** The linker sends the kernel's call of upcall_start_user() here. */
+void __wrap_upcall_start_user(void *unused)
+{
+	if (explore_shared)
+		explore_scenario_run();
+	__real_upcall_start_user(unused);
 }
 
 static noreturn_fn void boot(const char *first, int argc, char **argv)
@@ -46,12 +57,12 @@ int main(int argc, char **argv)
 			usage();
 	}
 	if (i == argc)
-		usage();
+		boot("tests=all", 0, NULL);
 	if (strcmp(argv[i], "boot") == 0)
 		boot("", argc - i - 1, argv + i + 1);
 	if (strcmp(argv[i], "tests") == 0)
 		boot(i + 1 < argc ? "tests=" : "tests=all", argc - i - 1, argv + i + 1);
 	if (strcmp(argv[i], "explore") == 0)
 		return explore_main(argc - i - 1, argv + i + 1);
-	usage();
+	boot("tests=", argc - i, argv + i);
 }

@@ -27,6 +27,7 @@ struct trapframe {
 	int64_t result;
 	uint64_t ipc_tag, ipc_badge, ipc_sender, ipc_words[8];
 	uint64_t call_args[3]; // of a user function about to be entered
+	uint64_t return_address; // ... and where it returns to
 	struct host_stack user; // inside host_syscall(), or sp 0: begins at pc
 	struct host_call *call; // where results go; NULL = an interrupt
 } __attribute__((aligned(16)));
@@ -141,4 +142,20 @@ static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trap
 					 unsigned n)
 {
 	memcpy(to->ipc_words, from->ipc_words, n * sizeof(to->ipc_words[0]));
+}
+
+// Where the parts of a signal frame stand, as Linux has them on most machines.
+#define HAL_SIGFRAME_INFO_FIRST 1
+#define HAL_SIGFRAME_UCONTEXT 128
+#define HAL_SIGFRAME_RETURN_ON_STACK 0
+
+static inline void hal_sigcontext_set_address(void *sc, uint64_t user_sc)
+{
+	(void)sc; // the laboratory's context holds no pointer to itself
+	(void)user_sc;
+}
+
+static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr)
+{
+	tf->return_address = addr;
 }
