@@ -49,15 +49,15 @@ halcyon_link(final_link halcyon ${PROJECT_BINARY_DIR}/ksyms.S)
 add_dependencies(final_link first_link)
 
 if(HALCYON_ARCH STREQUAL "x86_64")
-	set(image ${PROJECT_BINARY_DIR}/halcyon)
+	set(HALCYON_IMAGE ${PROJECT_BINARY_DIR}/halcyon)
 	set(copy --strip-all)
 else()
-	set(image ${PROJECT_BINARY_DIR}/Image)
+	set(HALCYON_IMAGE ${PROJECT_BINARY_DIR}/Image)
 	set(copy -O binary)
 endif()
-add_custom_command(OUTPUT ${image}
+add_custom_command(OUTPUT ${HALCYON_IMAGE}
 	COMMAND ${Python3_EXECUTABLE} ${ksyms} --check ${CMAKE_NM} $<TARGET_FILE:first_link>
 		$<TARGET_FILE:final_link>
-	COMMAND ${CMAKE_OBJCOPY} ${copy} $<TARGET_FILE:final_link> ${image}
+	COMMAND ${CMAKE_OBJCOPY} ${copy} $<TARGET_FILE:final_link> ${HALCYON_IMAGE}
 	DEPENDS final_link ${ksyms} VERBATIM)
-add_custom_target(image ALL DEPENDS ${image})
+add_custom_target(image ALL DEPENDS ${HALCYON_IMAGE})

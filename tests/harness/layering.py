@@ -27,9 +27,8 @@ def compile_lines(build):
         parts = path.relative_to(ROOT).parts
         for depth in (2, 1):
             room = '/'.join(parts[:depth])
-            if room in ORDER:
-                found.setdefault(room, (entry, path))
             if room in ORDER + APART:
+                found.setdefault(room, (entry, path))
                 break
     return found
 
@@ -39,21 +38,25 @@ def first_header(room):
     return headers[0].relative_to(ROOT / room / 'include') if headers else None
 
 
-def is_found(entry, path, header, scratch):
-    source = scratch / 'try.c'
-    source.write_text('#include <%s>\n' % header, encoding='utf-8')
+def without_source(entry, path):
+    """The words of a compile command up to what it compiles and where the result goes."""
     words = []
     skip = False
     for word in shlex.split(entry['command']):
         if skip or word == '-c' or word == str(path):
             skip = False
-            continue
-        if word == '-o':
+        elif word in ('-o', '-MT', '-MF'):
             skip = True
-            continue
-        words.append(word)
-    done = subprocess.run(words + ['-E', '-M', str(source)], cwd=entry['directory'], capture_output=True,
-                          text=True, check=False)
+        elif word != '-MD':
+            words.append(word)
+    return words
+
+
+def is_found(entry, path, header, scratch):
+    source = scratch / 'try.c'
+    source.write_text('#include <%s>\n' % header, encoding='utf-8')
+    done = subprocess.run(without_source(entry, path) + ['-E', '-M', str(source)],
+                          cwd=entry['directory'], capture_output=True, text=True, check=False)
     return done.returncode == 0
 
 
@@ -62,6 +65,8 @@ def main(build):
     tried = wrong = 0
     with tempfile.TemporaryDirectory() as scratch:
         for room, (entry, path) in lines.items():
+            if room in APART:
+                continue
             for above in ORDER[ORDER.index(room) + 1:]:
                 header = first_header(above)
                 if header is None:
@@ -74,4 +79,5 @@ def main(build):
     return 1 if wrong or not tried else 0
 
 
-sys.exit(main(sys.argv[1]))
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1]))
