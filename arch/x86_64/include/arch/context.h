@@ -48,3 +48,6 @@ static inline void hal_context_set_entry_stack(vaddr_t stack_top)
 {
 	__asm__ volatile("movq %0, %%gs:%c1" : : "r"(stack_top), "i"(X86_GS_RSP0) : "memory");
 }
+
+/** arch_prctl(ARCH_SET_GS): the GS base that the program sees. */
+void x86_context_set_gs_base(struct trapframe *tf, struct hal_context *ctx, uint64_t base);

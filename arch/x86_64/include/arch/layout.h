@@ -41,5 +41,4 @@
 // Interrupt stacks (IST numbers): exceptions that may come when the stack is not to be trusted.
 #define X86_IST_DOUBLE_FAULT 1
 #define X86_IST_NMI 2
-#define X86_IST_MACHINE_CHECK 3
-#define X86_IST_STACK_SIZE 4096
+#define X86_IST_STACK_SIZE 8192

@@ -3,6 +3,8 @@
 // Numbers: Intel SDM volume 4; bits: volume 3A, section 2.5.
 #pragma once
 
+#include <arch/layout.h>
+
 #define X86_MSR_TSC 0x10
 #define X86_MSR_APIC_BASE 0x1b
 #define X86_MSR_TSC_DEADLINE 0x6e0
@@ -16,29 +18,29 @@
 #define X86_MSR_GS_BASE 0xc0000101
 #define X86_MSR_KERNEL_GS_BASE 0xc0000102
 
-#define X86_EFER_SCE (1u << 0)
-#define X86_EFER_LME (1u << 8)
-#define X86_EFER_NXE (1u << 11)
+#define X86_EFER_SCE (X86_UL(1) << 0)
+#define X86_EFER_LME (X86_UL(1) << 8)
+#define X86_EFER_NXE (X86_UL(1) << 11)
 
-#define X86_CR0_PE (1u << 0)
-#define X86_CR0_MP (1u << 1)
-#define X86_CR0_EM (1u << 2)
-#define X86_CR0_TS (1u << 3)
-#define X86_CR0_ET (1u << 4)
-#define X86_CR0_NE (1u << 5)
-#define X86_CR0_WP (1u << 16)
-#define X86_CR0_AM (1u << 18)
-#define X86_CR0_PG (1u << 31)
+#define X86_CR0_PE (X86_UL(1) << 0)
+#define X86_CR0_MP (X86_UL(1) << 1)
+#define X86_CR0_EM (X86_UL(1) << 2)
+#define X86_CR0_TS (X86_UL(1) << 3)
+#define X86_CR0_ET (X86_UL(1) << 4)
+#define X86_CR0_NE (X86_UL(1) << 5)
+#define X86_CR0_WP (X86_UL(1) << 16)
+#define X86_CR0_AM (X86_UL(1) << 18)
+#define X86_CR0_PG (X86_UL(1) << 31)
 
-#define X86_CR4_PAE (1u << 5)
-#define X86_CR4_MCE (1u << 6)
-#define X86_CR4_PGE (1u << 7)
-#define X86_CR4_OSFXSR (1u << 9)
-#define X86_CR4_OSXMMEXCPT (1u << 10)
-#define X86_CR4_UMIP (1u << 11)
-#define X86_CR4_OSXSAVE (1u << 18)
-#define X86_CR4_SMEP (1u << 20)
-#define X86_CR4_SMAP (1u << 21)
+#define X86_CR4_PAE (X86_UL(1) << 5)
+#define X86_CR4_MCE (X86_UL(1) << 6)
+#define X86_CR4_PGE (X86_UL(1) << 7)
+#define X86_CR4_OSFXSR (X86_UL(1) << 9)
+#define X86_CR4_OSXMMEXCPT (X86_UL(1) << 10)
+#define X86_CR4_UMIP (X86_UL(1) << 11)
+#define X86_CR4_OSXSAVE (X86_UL(1) << 18)
+#define X86_CR4_SMEP (X86_UL(1) << 20)
+#define X86_CR4_SMAP (X86_UL(1) << 21)
 
 #ifndef __ASSEMBLY__
 #include <lib/types.h>

@@ -218,3 +218,23 @@ static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trap
 #define HAL_SIGCONTEXT_SIGMASK_OFFSET 256
 /** Tell the frame where in user space it will stand: it holds a pointer into itself. */
 void x86_sigcontext_set_address(void *sc, uint64_t user_sc);
+
+/** Layout of a signal frame, Linux's: what stands before ucontext, and where the mask and the machine
+ *  context are in it. */
+#define HAL_SIGFRAME_INFO_FIRST 0 // siginfo stands behind the machine context
+#define HAL_SIGFRAME_UCONTEXT 8 // behind the return address
+#define HAL_UCONTEXT_MCONTEXT 40
+#define HAL_UCONTEXT_SIGMASK (40 + HAL_SIGCONTEXT_SIGMASK_OFFSET)
+#define HAL_SIGFRAME_RETURN_ON_STACK 1
+#define HAL_SIGRETURN_CODE {0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05} // mov $15,%eax; syscall
+
+static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr)
+{
+	(void)tf; // on the stack
+	(void)addr;
+}
+
+static inline void hal_sigcontext_set_address(void *sc, uint64_t user_sc)
+{
+	x86_sigcontext_set_address(sc, user_sc);
+}

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+// Starting other CPUs (Intel SDM 3A, 8.4.4) and interrupting them. A CPU finds its own number and
+// stack by its APIC id, so several may start at a time.
+#include <hal/smp.h>
+
+#include <arch/x86.h>
+#include <hal/atomic.h>
+#include <hal/bootinfo.h>
+#include <hal/clock.h>
+#include <hal/cpu.h>
+#include <hal/mmu.h>
+#include <lib/string.h>
+#include <uapi/errno.h>
+
+#define LOW_MEMORY_END 0xa0000u
+#define USEC_INIT_TO_STARTUP 10
+#define USEC_STARTUP_AGAIN 200
+
+extern const char x86_trampoline[], x86_trampoline_end[];
+
+vaddr_t x86_ap_stacks[CPUS_MAX]; // read by boot.S
+static paddr_t trampoline_page;
+static _Atomic uint32_t stop_requested[CPUS_MAX];
+
+static bool overlaps_reserved(paddr_t page)
+{
+	for (unsigned i = 0; i < bootinfo.reserved_count; i++) {
+		const struct boot_range *r = &bootinfo.reserved[i];
+		if (page < r->base + r->size && r->base < page + HAL_PAGE_SIZE)
+			return true;
+	}
+	return false;
+}
+
+void x86_smp_reserve_trampoline(void)
+{
+	// Page 0 holds the BIOS's vectors. From the top: loaders put their things at the bottom.
+	for (paddr_t page = LOW_MEMORY_END - HAL_PAGE_SIZE; page > 0; page -= HAL_PAGE_SIZE) {
+		if (bootinfo_is_ram(page, HAL_PAGE_SIZE) && !overlaps_reserved(page)) {
+			trampoline_page = page;
+			bootinfo_reserve(page, HAL_PAGE_SIZE);
+			memcpy(hal_direct(page), x86_trampoline,
+			       (size_t)(x86_trampoline_end - x86_trampoline));
+			return;
+		}
+	}
+	bootinfo_warn("no free page below 640 KiB: other CPUs cannot start");
+}
+
+static void delay_usec(uint64_t usec)
+{
+	uint64_t end = hal_clock_read() + hal_clock_hz() / 1000000 * usec;
+	while (hal_clock_read() < end)
+		hal_cpu_relax();
+}
+
+err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)
+{
+	uint32_t apic_id = (uint32_t)bootinfo.cpus[cpu].hwid;
+
+	if (trampoline_page == 0)
+		return -ENOMEM;
+	x86_ap_stacks[cpu] = stack_top;
+	fence_seq_cst();
+	x86_lapic_send(apic_id, X86_LAPIC_INIT);
+	delay_usec(USEC_INIT_TO_STARTUP);
+	uint32_t startup = X86_LAPIC_STARTUP | (uint32_t)(trampoline_page >> HAL_PAGE_SHIFT);
+	x86_lapic_send(apic_id, startup);
+	// The second one is for CPUs that lost the first; one that runs already ignores it.
+	delay_usec(USEC_STARTUP_AGAIN);
+	x86_lapic_send(apic_id, startup);
+	return 0;
+}
+
+void hal_ipi_send(cpuid_t cpu)
+{
+	// x2APIC's WRMSR does not wait for earlier stores (Intel SDM 3A, 10.12.3).
+	fence_seq_cst();
+	x86_lapic_send((uint32_t)bootinfo.cpus[cpu].hwid, X86_LAPIC_FIXED | X86_VECTOR_IPI);
+}
+
+bool hal_ipi_send_stop(cpuid_t cpu)
+{
+	store_relaxed(&stop_requested[cpu], 1);
+	fence_seq_cst();
+	x86_lapic_send((uint32_t)bootinfo.cpus[cpu].hwid, X86_LAPIC_NMI);
+	return true;
+}
+
+bool x86_smp_is_stop_requested(cpuid_t cpu)
+{
+	return load_relaxed(&stop_requested[cpu]) != 0;
+}

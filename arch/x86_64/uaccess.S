@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT
+// Copies between kernel and user memory. Loops of 8-byte moves: an emulator that counts counts each
+// byte of REP MOVSB. Every instruction between the labels of a FIXUP may fault; the fault then goes
+// on at the fix-up, which copies byte by byte until the bad one, so the count returned is exact.
+// RDX = bytes left in all of the block functions.
+#include <arch/layout.h>
+
+	.text
+
+.macro FIXUP start, end, target
+	.pushsection .fixups, "a"
+	.quad \start, \end, \target
+	.popsection
+.endm
+
+// A NOP until x86_cpu_detect() has found SMAP.
+.macro SMAP_PATCHED third
+	.pushsection .smap_patches, "a"
+	.quad 7771f
+	.byte 0x0f, 0x01, \third
+	.balign 16, 0
+	.popsection
+7771:	.byte 0x0f, 0x1f, 0x00
+.endm
+.macro CLAC_PATCHED
+	SMAP_PATCHED 0xca
+.endm
+.macro STAC_PATCHED
+	SMAP_PATCHED 0xcb
+.endm
+
+// size_t hal_copy_from_user(void *to, const void *from, size_t len), hal_copy_to_user the same.
+	.globl hal_copy_from_user, hal_copy_to_user
+	.balign 64
+hal_copy_from_user:
+hal_copy_to_user:
+	STAC_PATCHED
+	subq $64, %rdx
+	jb 2f
+1:	movq (%rsi), %rax
+	movq 8(%rsi), %rcx
+	movq 16(%rsi), %r8
+	movq 24(%rsi), %r9
+	movq %rax, (%rdi)
+	movq %rcx, 8(%rdi)
+	movq %r8, 16(%rdi)
+	movq %r9, 24(%rdi)
+	movq 32(%rsi), %rax
+	movq 40(%rsi), %rcx
+	movq 48(%rsi), %r8
+	movq 56(%rsi), %r9
+	movq %rax, 32(%rdi)
+	movq %rcx, 40(%rdi)
+	movq %r8, 48(%rdi)
+	movq %r9, 56(%rdi)
+	addq $64, %rsi
+	addq $64, %rdi
+	subq $64, %rdx
+	jae 1b
+2:	addq $64, %rdx
+	subq $8, %rdx
+	jb 4f
+3:	movq (%rsi), %rax
+	movq %rax, (%rdi)
+	addq $8, %rsi
+	addq $8, %rdi
+	subq $8, %rdx
+	jae 3b
+4:	addq $8, %rdx
+	jz 6f
+5:	movb (%rsi), %al
+	movb %al, (%rdi)
+	incq %rsi
+	incq %rdi
+	decq %rdx
+	jnz 5b
+6:	CLAC_PATCHED
+	movq %rdx, %rax
+	ret
+// A fault in a block: RDX has the block taken off already.
+7:	addq $64, %rdx
+	jmp 5b
+8:	addq $8, %rdx
+	jmp 5b
+	FIXUP 1b, 2b, 7b
+	FIXUP 3b, 4b, 8b
+	FIXUP 5b, 6b, 6b
+
+// size_t hal_clear_user(void *to, size_t len)
+	.globl hal_clear_user
+	.balign 64
+hal_clear_user:
+	STAC_PATCHED
+	movq %rsi, %rdx
+	xorl %eax, %eax
+	subq $64, %rdx
+	jb 2f
+1:	movq %rax, (%rdi)
+	movq %rax, 8(%rdi)
+	movq %rax, 16(%rdi)
+	movq %rax, 24(%rdi)
+	movq %rax, 32(%rdi)
+	movq %rax, 40(%rdi)
+	movq %rax, 48(%rdi)
+	movq %rax, 56(%rdi)
+	addq $64, %rdi
+	subq $64, %rdx
+	jae 1b
+2:	addq $64, %rdx
+	subq $8, %rdx
+	jb 4f
+3:	movq %rax, (%rdi)
+	addq $8, %rdi
+	subq $8, %rdx
+	jae 3b
+4:	addq $8, %rdx
+	jz 6f
+5:	movb %al, (%rdi)
+	incq %rdi
+	decq %rdx
+	jnz 5b
+6:	CLAC_PATCHED
+	movq %rdx, %rax
+	ret
+7:	addq $64, %rdx
+	jmp 5b
+8:	addq $8, %rdx
+	jmp 5b
+	FIXUP 1b, 2b, 7b
+	FIXUP 3b, 4b, 8b
+	FIXUP 5b, 6b, 6b
+
+// int64_t hal_strncpy_from_user(char *to, const char *from, size_t max)
+	.globl hal_strncpy_from_user
+	.balign 16
+hal_strncpy_from_user:
+	STAC_PATCHED
+	xorl %eax, %eax
+1:	cmpq %rdx, %rax
+	jae 2f
+	movb (%rsi,%rax), %cl
+	movb %cl, (%rdi,%rax)
+	testb %cl, %cl
+	jz 2f
+	incq %rax
+	jmp 1b
+2:	CLAC_PATCHED
+	ret
+3:	movq $-14, %rax			// EFAULT
+	jmp 2b
+	FIXUP 1b, 2b, 3b
+
+// err_t hal_load_user32(const uint32_t *from, uint32_t *value)
+	.globl hal_load_user32
+	.balign 16
+hal_load_user32:
+	STAC_PATCHED
+1:	movl (%rdi), %ecx
+2:	CLAC_PATCHED
+	movl %ecx, (%rsi)
+	xorl %eax, %eax
+	ret
+	FIXUP 1b, 2b, user32_fault
+
+// err_t hal_store_user32(uint32_t *to, uint32_t value)
+	.globl hal_store_user32
+	.balign 16
+hal_store_user32:
+	STAC_PATCHED
+1:	movl %esi, (%rdi)
+2:	CLAC_PATCHED
+	xorl %eax, %eax
+	ret
+	FIXUP 1b, 2b, user32_fault
+
+// err_t hal_cas_user32(uint32_t *at, uint32_t expected, uint32_t desired, uint32_t *old)
+	.globl hal_cas_user32
+	.balign 16
+hal_cas_user32:
+	STAC_PATCHED
+	movl %esi, %eax
+1:	lock cmpxchgl %edx, (%rdi)
+2:	CLAC_PATCHED
+	movl %eax, (%rcx)
+	xorl %eax, %eax
+	ret
+	FIXUP 1b, 2b, user32_fault
+
+user32_fault:
+	CLAC_PATCHED
+	movl $-14, %eax			// EFAULT
+	ret
+
+	.section .note.GNU-stack, "", @progbits

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Where a fault in uaccess.S goes on.
+#include <hal/uaccess.h>
+
+#include <arch/x86.h>
+#include <hal/trapframe.h>
+
+bool hal_uaccess_fixup(struct trapframe *tf)
+{
+	extern const struct x86_fixup _fixups_start[], _fixups_end[];
+
+	for (const struct x86_fixup *fixup = _fixups_start; fixup < _fixups_end; fixup++) {
+		if (tf->rip >= fixup->start && tf->rip < fixup->end) {
+			tf->rip = fixup->target;
+			return true;
+		}
+	}
+	return false;
+}

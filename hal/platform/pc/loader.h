@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// The two readers of loader information, for boot.c.
+#pragma once
+
+#include <lib/types.h>
+
+/** [@addr, @addr+@len) through the boot map; NULL when it does not reach there. */
+const void *loader_phys(paddr_t addr, size_t len);
+/** One entry of a memory map with E820's types. */
+void loader_add_memory(paddr_t base, uint64_t size, uint32_t type);
+/** The NUL-terminated text at @addr, at most @max bytes with its NUL; "" when there is none. */
+const char *loader_string(paddr_t addr, size_t max);
+
+/** Fill bootinfo from the information at @info: ranges first, then, after bootinfo_finish(), what
+ *  lies in them. False: it is not what it says. */
+bool pvh_read(paddr_t info);
+bool multiboot2_read(paddr_t info);
