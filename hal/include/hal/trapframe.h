@@ -59,6 +59,11 @@ size_t hal_sigcontext_size(void);
 void hal_sigcontext_save(void *sc, const struct trapframe *tf, const void *fpu);
 err_t hal_sigcontext_restore(struct trapframe *tf, const void *sc, void *fpu);
 
+/** The context will stand at @user_sc in user space (x86_64's points into itself). */
+static inline void hal_sigcontext_set_address(void *sc, uint64_t user_sc);
+/** Where a function about to be entered returns to (HAL_SIGFRAME_RETURN_ON_STACK: not by this). */
+static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr);
+
 /** Registers for a panic screen: about ten lines through @put. */
 void hal_tf_print(const struct trapframe *tf, void (*print)(const char *fmt, ...));
 /** Registers as ptrace and core notes lay them out; returns the number of 64-bit words written. */

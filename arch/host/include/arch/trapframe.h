@@ -147,7 +147,10 @@ static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trap
 // Where the parts of a signal frame stand, as Linux has them on most machines.
 #define HAL_SIGFRAME_INFO_FIRST 1
 #define HAL_SIGFRAME_UCONTEXT 128
+#define HAL_UCONTEXT_SIGMASK 40
+#define HAL_UCONTEXT_MCONTEXT 176
 #define HAL_SIGFRAME_RETURN_ON_STACK 0
+#define HAL_SIGRETURN_CODE {0} // user functions of the laboratory are not returned to by code
 
 static inline void hal_sigcontext_set_address(void *sc, uint64_t user_sc)
 {
@@ -158,4 +161,23 @@ static inline void hal_sigcontext_set_address(void *sc, uint64_t user_sc)
 static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr)
 {
 	tf->return_address = addr;
+}
+
+#define HAL_SIGFRAME_INFO_FIRST 1
+#define HAL_SIGFRAME_UCONTEXT 128
+#define HAL_UCONTEXT_SIGMASK 40
+#define HAL_UCONTEXT_MCONTEXT 176
+#define HAL_SIGFRAME_RETURN_ON_STACK 0
+#define HAL_SIGRETURN_CODE {0}
+
+static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr)
+{
+	(void)tf; // nothing returns here
+	(void)addr;
+}
+
+static inline void hal_sigcontext_set_address(void *sc, uint64_t user_sc)
+{
+	(void)sc;
+	(void)user_sc;
 }
