@@ -6,6 +6,7 @@
 #include <hal/upcall.h>
 #include <lib/types.h>
 
+struct mm_space;
 struct thread;
 struct trapframe;
 
@@ -31,6 +32,9 @@ void upcall_spawn(const char *name, void (*fn)(void *));
 void upcall_sleep_until(nsec_t deadline);
 void upcall_wake_reclaim(void);
 
+/** mm/space: @space becomes this CPU's: at a switch to a thread of another space than the one before.
+ *  Interrupts off. */
+void upcall_activate_space(struct mm_space *space);
 /** mm/space: resolve a fault; 0, or -EFAULT / -ENOMEM / -EACCES / -EIO (SIGBUS). Interrupts on. */
 err_t upcall_mm_fault(struct trapframe *tf, vaddr_t addr, enum hal_fault_access access);
 

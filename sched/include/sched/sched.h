@@ -2,6 +2,7 @@
 // The scheduler as the rest of the kernel sees it.
 #pragma once
 
+#include <hal/percpu.h>
 #include <sched/thread.h>
 
 /** Make a NEW thread ready. It inherits nothing here; callers set policy and affinity before. */
@@ -9,7 +10,7 @@ void sched_start(struct thread *thread);
 /** Give the CPU away, staying ready: behind the others of its priority. */
 void sched_yield(void);
 /** The one place where the kernel is preempted. Interrupts on, no spinning lock held. */
-void sched_preempt_point(void);
+static inline void sched_preempt_point(void);
 /** The current thread ends: state DEAD, its reference dropped by another context. */
 noreturn_fn void sched_exit(void);
 
@@ -17,6 +18,8 @@ noreturn_fn void sched_exit(void);
  *  that wakers take, and called sched_prepare_block() under that lock. Returns when woken (at once if
  *  that happened meanwhile). Interrupts on or off (kept). */
 void sched_prepare_block(void); // state = BLOCKED; before dropping the lock
+/** Undo sched_prepare_block(), before dropping the lock. */
+void sched_cancel_block(void);
 void sched_block(void);
 /** The same, but the thread keeps no kernel stack: it is of the user kind from here on and continues
  *  at upcall_user_resume(). Never returns. Interrupts off. */
@@ -27,6 +30,9 @@ bool sched_wake(struct thread *thread);
 /** End @thread's interruptible sleep with -EINTR, or kick it out of user mode, so that it looks at
  *  its `pending` word, which the caller has set before. Any context. */
 void sched_interrupt(struct thread *thread);
+
+/** One kernel thread of the system's own goes before all fair user threads. Before sched_start(). */
+void sched_set_system(struct thread *thread);
 
 /** Sleep until @deadline (absolute): 0, or -EINTR if @is_interruptible and pending. */
 err_t sched_sleep_until(nsec_t deadline, bool is_interruptible);
@@ -50,3 +56,14 @@ void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats);
 /** Runnable threads over all CPUs, and load averages in 1/2048. */
 unsigned sched_runnable_count(void);
 void sched_get_load(uint64_t load[3]);
+
+/** The bit of hal_percpu.resched that asks for a switch; other bits say that `pending` is not 0. */
+#define SCHED_RESCHED 1u
+#define SCHED_PENDING 2u
+
+void sched_preempt_slow(void);
+static inline void sched_preempt_point(void)
+{
+	if (unlikely(load_relaxed(&hal_percpu()->resched) & SCHED_RESCHED))
+		sched_preempt_slow();
+}

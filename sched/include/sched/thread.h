@@ -18,9 +18,10 @@
 
 enum thread_state {
 	THREAD_NEW, // never ran
-	THREAD_READY, // in a run queue
+	THREAD_READY, // in a run queue, or on its way into one
 	THREAD_RUNNING, // current of a CPU
 	THREAD_BLOCKED, // waits for sched_wake() or an ipc completion
+	THREAD_SLEEPING, // the same, and sched_interrupt() may end it
 	THREAD_DEAD, // will not run again
 };
 
@@ -32,10 +33,21 @@ enum sched_policy {
 	SCHED_NORMAL = 0, SCHED_FIFO = 1, SCHED_RR = 2, SCHED_BATCH = 3, SCHED_IDLE = 5, SCHED_DEADLINE = 6
 };
 
-/** The scheduler's own part. rq = lock of the run queue of the thread's CPU. */
+/** The scheduler's own part. rq = lock of the run queue of the thread's CPU; own = only the CPU that
+ *  runs the thread. */
 struct sched_part {
-	_Atomic uint32_t cpu; // run queue it is on, or last ran on (rq)
-	uint32_t band; // enum sched_band, effective (rq)
+	// Hot: the direct switch of an IPC touches these and no run queue.
+	_Atomic uint32_t cpu; // run queue it is on, or last ran on (rq; own at a direct switch)
+	_Atomic uint32_t rank; // band and RT priority in one number, higher goes first (rq)
+	uint64_t stamp; // ticks when it last became running (own)
+	uint64_t run_ticks; // CPU time in ticks of hal_clock_read() (own)
+	_Atomic(struct cpuset *) affinity; // NULL = every CPU (rq); old ones freed after a grace period
+	uint64_t switches_voluntary, switches_involuntary, migrations; // (rq)
+
+	uint32_t band; // enum sched_band in which it is queued (rq)
+	uint32_t base_band; // the band of its policy (rq)
+	uint32_t is_queued; // on a list or tree of its run queue (rq)
+	uint32_t is_system; // its fair class is BAND_SYSTEM instead of BAND_USER (rq)
 	uint32_t rt_priority; // 1..99 in BAND_REALTIME (rq)
 	uint32_t policy; // enum sched_policy as set (rq)
 	int32_t nice; // -20..19 as set (rq)
@@ -43,13 +55,10 @@ struct sched_part {
 	struct list rt_node; // FIFO of its RT priority (rq)
 	struct rbnode fair_node; // by virtual deadline (rq)
 	uint64_t vruntime, vdeadline; // (rq)
-	nsec_t slice_left; // RR and fair (rq)
-	uint64_t stamp; // ticks when it last became running or ready (rq)
-	uint64_t run_ticks; // CPU time in ticks of hal_clock_read(); own CPU
-	uint64_t user_ticks_hint;
-	uint64_t switches_voluntary, switches_involuntary, migrations;
-	struct cpuset *affinity; // NULL = every CPU; set under rq
-	uint32_t lock_depth; // kernel sleeping locks held: at least user band meanwhile
+	uint64_t inverse_weight; // virtual ticks per tick, << 16 (rq)
+	uint32_t vruntime_home; // queue whose virtual time vruntime is measured in (rq)
+	int64_t slice_left; // ticks, RR and fair (rq)
+	uint32_t lock_depth; // kernel sleeping locks held: at least user band meanwhile (own)
 };
 
 struct thread {
@@ -64,25 +73,31 @@ struct thread {
 	/** A CPU still executes on the kernel stack. Set by who switches to the thread, cleared with
 	 *  release order by who left it; nobody resumes a thread before. */
 	_Atomic uint32_t on_cpu;
+	vaddr_t stack_top;
 	struct ipc_part ipc;
-	struct object_part object;
 	struct mm_part mm;
+	struct sched_part sched;
+	struct object_part object;
 	struct proc_part proc;
 	struct fs_part fs;
-	struct sched_part sched;
 	// Sleeping: see waitq.c.
 	struct timer sleep_timer;
-	_Atomic uint32_t wake_reason; // 0, or ETIMEDOUT | EINTR as a positive number
-	uint32_t is_interruptible; // the present sleep may be ended by sched_interrupt()
+	_Atomic uint32_t wake_reason; // 0, or ETIMEDOUT: the timer of the present sleep has fired
 	// Life.
-	vaddr_t stack_top;
 	_Atomic uint32_t refs;
 	struct quiesce quiesce;
-	struct list all_node; // kernel threads and all others, for debugging (threads lock)
+	struct list all_node; // every thread but the idle ones, for debugging (threads lock)
 	void (*entry)(void *); // kernel threads
 	void *entry_arg;
 	char name[16];
 };
+
+/** Blocked in either way. */
+static inline bool thread_is_blocked(struct thread *thread)
+{
+	uint32_t state = load_acquire(&thread->state);
+	return state == THREAD_BLOCKED || state == THREAD_SLEEPING;
+}
 
 /** A thread in state NEW with a kernel stack, fair class, all CPUs; refs 1. NULL = no memory. */
 must_check struct thread *thread_create(const char *name);
@@ -91,3 +106,6 @@ must_check struct thread *thread_create_kernel(const char *name, void (*entry)(v
 void thread_get(struct thread *thread);
 /** The last reference frees the thread after a grace period; it must be DEAD or NEW. */
 void thread_put(struct thread *thread);
+/** How many threads exist, idle ones not counted; call @visit for each (threads lock held: short). */
+uint64_t thread_count(void);
+void thread_for_each(void (*visit)(void *arg, struct thread *thread), void *arg);

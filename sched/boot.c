@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+// The scheduler's start: each CPU's first thread, whose stack exists already, becomes its idle thread.
+// The boot CPU's goes on with booting as such: it never blocks, and new threads run once it idles.
+#include <hal/bootinfo.h>
+#include <kernel/panic.h>
+
+#include "runq.h"
+
+static DEFINE_PERCPU(struct thread, idle_thread);
+
+static struct runq *bring_up_this_cpu(void)
+{
+	struct runq *rq = this_cpu_ptr(runq);
+	struct thread *idle = this_cpu_ptr(idle_thread);
+	thread_adopt_idle(idle, this_cpu());
+	runq_init(rq, this_cpu(), idle);
+	store_release(&rq->is_online, 1);
+	return rq;
+}
+
+void upcall_sched_init(void)
+{
+	fair_init();
+	thread_init();
+	idle_set_words = (cpus_possible_count() + 63) / 64;
+	bring_up_this_cpu();
+	upcall_spawn("reclaim", quiesce_thread);
+}
+
+void upcall_sched_start_cpu(void)
+{
+	if (!load_relaxed(&this_cpu_ptr(runq)->is_online))
+		bring_up_this_cpu();
+	idle_loop();
+}
+
+void upcall_spawn(const char *name, void (*fn)(void *))
+{
+	struct thread *thread = thread_create_kernel(name, fn, NULL);
+	if (!thread)
+		panic("no memory for kernel thread %s", name);
+	if (fn == quiesce_thread)
+		sched_set_reclaim(thread);
+	sched_start(thread);
+}

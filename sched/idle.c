@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// What a CPU does when it has nothing to do. It takes no timer interrupt of the scheduler, counts as
+// quiescent, and waits only after it has looked for work everywhere (wake.c draws the race).
+#include <hal/cpu.h>
+
+#include "runq.h"
+
+static bool has_work(struct runq *rq)
+{
+	return load_relaxed(&hal_percpu()->resched) || load_relaxed(&rq->ready_count);
+}
+
+/** Wait for an interrupt, unless work turns up. Interrupts off. */
+static void wait_for_work(struct runq *rq)
+{
+	runq_disarm_slice(rq);
+	idle_set_add(rq->cpu);
+	fence_seq_cst();
+	if (!has_work(rq) && !balance_steal(rq)) {
+		quiesce_idle_enter();
+		if (!has_work(rq))
+			hal_cpu_wait();
+		// Before the interrupt is taken: its handler may look things up.
+		quiesce_idle_exit();
+	}
+	idle_set_remove(rq->cpu);
+}
+
+void idle_loop(void)
+{
+	struct runq *rq = this_cpu_ptr(runq);
+	for (;;) {
+		hal_irq_disable();
+		if (has_work(rq))
+			sched_switch(SWITCH_PREEMPT);
+		else
+			wait_for_work(rq);
+		hal_irq_enable();
+	}
+}

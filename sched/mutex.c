@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// The mutex. `owner` holds the owner and, in bit 0, that somebody waits; with that bit set the word
+// changes only under the queue's lock. unlock hands a waited-for mutex to the first waiter: nobody
+// overtakes, and an interrupted waiter has either left the queue or owns it.
+//
+//   lock:   0 -> me (acquire)                     else slow: set bit 0, or take it if it became 0
+//   unlock: me -> 0 (release)                     else slow: me|1 -> first waiter (| 1 if more)
+#include <sched/mutex.h>
+#include <uapi/errno.h>
+
+#include "runq.h"
+
+#define HAS_WAITERS ((uintptr_t)1)
+
+void sched_mutex_init(struct sched_mutex *mutex)
+{
+	atomic_init(&mutex->owner, 0);
+	sched_waitq_init(&mutex->waiters);
+}
+
+/** Set the waiters bit, or take the mutex if it is free. True: taken. Queue locked. */
+static bool mark_or_take(struct sched_mutex *mutex, struct thread *self)
+{
+	uintptr_t owner = load_relaxed(&mutex->owner);
+	for (;;) {
+		uintptr_t wanted = owner ? owner | HAS_WAITERS : (uintptr_t)self;
+		if (cas_acquire(&mutex->owner, &owner, wanted))
+			return wanted == (uintptr_t)self;
+	}
+}
+
+static no_inline err_t lock_slow(struct sched_mutex *mutex, struct thread *self, unsigned flags)
+{
+	err_t err = 0;
+	irqflags_t irqflags = spin_lock_irqsave(&mutex->waiters.lock);
+	if (!mark_or_take(mutex, self)) {
+		err = sched_waitq_wait(&mutex->waiters, &irqflags, NSEC_NEVER, flags, 0);
+		// One that gave up may have been the last: the next unlock need not come here.
+		if (err && sched_waitq_is_empty(&mutex->waiters))
+			fetch_and_acq_rel(&mutex->owner, ~HAS_WAITERS);
+	}
+	spin_unlock_irqrestore(&mutex->waiters.lock, irqflags);
+	return err;
+}
+
+static err_t lock(struct sched_mutex *mutex, unsigned flags)
+{
+	struct thread *self = current_thread();
+	uintptr_t expected = 0;
+	assert_may_sleep();
+	if (unlikely(!cas_acquire(&mutex->owner, &expected, (uintptr_t)self))) {
+		assert((expected & ~HAS_WAITERS) != (uintptr_t)self);
+		err_t err = lock_slow(mutex, self, flags);
+		if (err)
+			return err;
+	}
+	self->sched.lock_depth++;
+	return 0;
+}
+
+void sched_mutex_lock(struct sched_mutex *mutex)
+{
+	(void)!lock(mutex, 0);
+}
+
+err_t sched_mutex_lock_interruptible(struct sched_mutex *mutex)
+{
+	return lock(mutex, SCHED_WAIT_INTERRUPTIBLE);
+}
+
+bool sched_mutex_trylock(struct sched_mutex *mutex)
+{
+	struct thread *self = current_thread();
+	uintptr_t expected = 0;
+	if (!cas_acquire(&mutex->owner, &expected, (uintptr_t)self))
+		return false;
+	self->sched.lock_depth++;
+	return true;
+}
+
+static no_inline void unlock_slow(struct sched_mutex *mutex)
+{
+	irqflags_t flags = spin_lock_irqsave(&mutex->waiters.lock);
+	struct sched_wait *first = list_first_entry(&mutex->waiters.waiters, struct sched_wait, node);
+	uintptr_t owner = (uintptr_t)(first ? first->thread : NULL);
+	if (first && list_next(&mutex->waiters.waiters, &first->node))
+		owner |= HAS_WAITERS;
+	store_release(&mutex->owner, owner);
+	if (first)
+		sched_waitq_wake_one_locked(&mutex->waiters);
+	spin_unlock_irqrestore(&mutex->waiters.lock, flags);
+}
+
+void sched_mutex_unlock(struct sched_mutex *mutex)
+{
+	struct thread *self = current_thread();
+	uintptr_t expected = (uintptr_t)self;
+	assert(sched_mutex_is_held(mutex));
+	self->sched.lock_depth--;
+	if (unlikely(!cas_acq_rel(&mutex->owner, &expected, 0)))
+		unlock_slow(mutex);
+}
+
+bool sched_mutex_is_held(struct sched_mutex *mutex)
+{
+	return (load_relaxed(&mutex->owner) & ~HAS_WAITERS) == (uintptr_t)current_thread();
+}

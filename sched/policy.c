@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+// Policy, nice and affinity of any thread. A change is made under the run-queue lock of the thread's
+// CPU, with the thread out of the queue; a thread on its way between two queues is waited for.
+#include <hal/cpu.h>
+#include <lib/bitmap.h>
+#include <uapi/errno.h>
+
+#include "runq.h"
+
+/** Lock @thread's run queue at a moment when it is not between two. */
+static struct runq *lock_settled(struct thread *thread, irqflags_t *flags)
+{
+	for (;;) {
+		*flags = hal_irq_save();
+		struct runq *rq = runq_lock_of(thread);
+		if (load_relaxed(&thread->state) != THREAD_READY || thread->sched.is_queued)
+			return rq;
+		spin_unlock(&rq->lock);
+		hal_irq_restore(*flags);
+		hal_cpu_relax();
+	}
+}
+
+static void unlock(struct runq *rq, irqflags_t flags)
+{
+	spin_unlock(&rq->lock);
+	hal_irq_restore(flags);
+}
+
+/** @thread has changed: put it back, and let whoever is best now run. */
+static void settle(struct runq *rq, struct thread *thread, bool was_queued)
+{
+	struct thread *curr = cpu_current(rq->cpu);
+	thread_update_rank(thread);
+	if (was_queued) {
+		runq_enqueue(rq, thread, ENQUEUE_MOVE);
+		if (runq_must_kick(rq, thread, curr))
+			sched_kick(rq->cpu);
+	} else if (curr == thread && load_relaxed(&rq->ready_count)) {
+		sched_kick(rq->cpu);
+	}
+}
+
+static void set_class(struct thread *thread, enum sched_policy policy, unsigned rt_priority)
+{
+	struct sched_part *part = &thread->sched;
+	static const uint8_t bands[] = {
+		[SCHED_NORMAL] = BAND_USER,   [SCHED_FIFO] = BAND_REALTIME,
+		[SCHED_RR] = BAND_REALTIME,   [SCHED_BATCH] = BAND_BATCH,
+		[SCHED_IDLE] = BAND_IDLE,
+	};
+	part->policy = policy;
+	part->rt_priority = rt_priority;
+	part->base_band = bands[policy];
+	if (part->base_band == BAND_USER && part->is_system)
+		part->base_band = BAND_SYSTEM;
+}
+
+static bool is_valid(enum sched_policy policy, unsigned rt_priority)
+{
+	switch (policy) {
+	case SCHED_FIFO:
+	case SCHED_RR:
+		return rt_priority >= 1 && rt_priority < RT_PRIORITIES;
+	case SCHED_NORMAL:
+	case SCHED_BATCH:
+	case SCHED_IDLE:
+		return rt_priority == 0;
+	default:
+		return false;
+	}
+}
+
+err_t sched_set_policy(struct thread *thread, enum sched_policy policy, unsigned rt_priority)
+{
+	if (!is_valid(policy, rt_priority))
+		return -EINVAL;
+	irqflags_t flags;
+	struct runq *rq = lock_settled(thread, &flags);
+	bool was_queued = thread->sched.is_queued;
+	if (was_queued)
+		runq_dequeue(rq, thread);
+	set_class(thread, policy, rt_priority);
+	thread->sched.slice_left = (int64_t)sched_slice_ticks;
+	settle(rq, thread, was_queued);
+	unlock(rq, flags);
+	sched_preempt_point();
+	return 0;
+}
+
+err_t sched_set_nice(struct thread *thread, int nice)
+{
+	if (nice < -20 || nice > 19)
+		return -EINVAL;
+	irqflags_t flags;
+	struct runq *rq = lock_settled(thread, &flags);
+	bool was_queued = thread->sched.is_queued;
+	if (was_queued)
+		runq_dequeue(rq, thread);
+	else if (cpu_current(rq->cpu) == thread)
+		runq_charge(rq, thread, hal_clock_read()); // at the old weight until now
+	thread->sched.nice = nice;
+	fair_set_weight(&thread->sched);
+	fair_renew(&thread->sched);
+	settle(rq, thread, was_queued);
+	unlock(rq, flags);
+	sched_preempt_point();
+	return 0;
+}
+
+void sched_set_system(struct thread *thread)
+{
+	verify(load_relaxed(&thread->state) == THREAD_NEW);
+	thread->sched.is_system = 1;
+	set_class(thread, SCHED_NORMAL, 0);
+	thread_update_rank(thread);
+}
+
+/** NULL in *@copy for a set that holds every CPU there may be. */
+static err_t make_affinity(const struct cpuset *cpus, struct cpuset **copy)
+{
+	struct cpuset all = {{0}};
+	if (!bitmap_intersects(cpus->bits, cpus_online.bits, CPUS_MAX))
+		return -EINVAL;
+	*copy = NULL;
+	bitmap_set_range(all.bits, 0, cpus_possible_count());
+	if (bitmap_is_subset(all.bits, cpus->bits, CPUS_MAX))
+		return 0;
+	*copy = affinity_create(cpus);
+	return *copy ? 0 : -ENOMEM;
+}
+
+/** Move @thread, ready on @rq (locked; unlocked here), to a CPU that it may run on. */
+static void move_ready(struct runq *rq, struct thread *thread)
+{
+	struct runq *to = sched_choose(thread, rq);
+	if (to == rq) {
+		spin_unlock(&rq->lock);
+		return;
+	}
+	runq_take_away(rq, thread, to);
+	spin_unlock(&rq->lock);
+	runq_push(to, thread, ENQUEUE_MOVE);
+}
+
+/** One look at @thread: true if it neither runs nor is ready on a CPU that it may not use. */
+static bool is_obeyed(struct thread *thread)
+{
+	irqflags_t flags;
+	struct runq *rq = lock_settled(thread, &flags);
+	uint32_t state = load_relaxed(&thread->state);
+	bool is_allowed = sched_may_run_on(thread, rq->cpu);
+	if (is_allowed || (state != THREAD_RUNNING && state != THREAD_READY)) {
+		unlock(rq, flags);
+		return true;
+	}
+	if (state == THREAD_RUNNING) {
+		sched_kick(rq->cpu);
+		unlock(rq, flags);
+		return false;
+	}
+	// Still on the stack that it is leaving: only its CPU may have it until then.
+	bool is_leaving = load_acquire(&thread->on_cpu);
+	if (is_leaving)
+		unlock(rq, flags);
+	else {
+		move_ready(rq, thread);
+		hal_irq_restore(flags);
+	}
+	return !is_leaving;
+}
+
+err_t sched_set_affinity(struct thread *thread, const struct cpuset *cpus)
+{
+	struct cpuset *fresh;
+	err_t err = make_affinity(cpus, &fresh);
+	if (err)
+		return err;
+	irqflags_t flags;
+	struct runq *rq = lock_settled(thread, &flags);
+	struct cpuset *old = load_relaxed(&thread->sched.affinity);
+	store_release(&thread->sched.affinity, fresh);
+	unlock(rq, flags);
+	affinity_free_later(old);
+	// A direct switch looks at the set without the lock: after a grace period none is under way
+	// that has seen the old one.
+	if (load_acquire(&thread->ipc.state) != IPC_IDLE)
+		quiesce_wait();
+	while (!is_obeyed(thread)) {
+		sched_preempt_point(); // it may be ourselves
+		hal_cpu_relax();
+	}
+	return 0;
+}
+
+void sched_get_affinity(struct thread *thread, struct cpuset *cpus)
+{
+	irqflags_t flags = hal_irq_save(); // keeps the set from being freed
+	struct cpuset *affinity = load_acquire(&thread->sched.affinity);
+	if (affinity) {
+		*cpus = *affinity;
+	} else {
+		bitmap_zero(cpus->bits, CPUS_MAX);
+		bitmap_set_range(cpus->bits, 0, cpus_possible_count());
+	}
+	hal_irq_restore(flags);
+}
+
+err_t sched_copy_params(struct thread *child, struct thread *parent)
+{
+	struct cpuset cpus;
+	struct cpuset *copy = NULL;
+	verify(load_relaxed(&child->state) == THREAD_NEW);
+	if (load_relaxed(&parent->sched.affinity)) {
+		sched_get_affinity(parent, &cpus);
+		copy = affinity_create(&cpus);
+		if (!copy)
+			return -ENOMEM;
+	}
+	irqflags_t flags;
+	struct runq *rq = lock_settled(parent, &flags);
+	enum sched_policy policy = parent->sched.policy;
+	unsigned rt_priority = parent->sched.rt_priority;
+	int nice = parent->sched.nice;
+	unlock(rq, flags);
+	set_class(child, policy, rt_priority);
+	child->sched.nice = nice;
+	fair_set_weight(&child->sched);
+	fair_renew(&child->sched);
+	thread_update_rank(child);
+	store_release(&child->sched.affinity, copy);
+	return 0;
+}

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: MIT
+// Inside the scheduler: the run queue of a CPU.
+//
+// Lock order: any lock of a caller > run queue > timer queue. Nobody holds two run-queue locks. All
+// are taken with interrupts off. A thread on its way between two queues is READY and not is_queued.
+#pragma once
+
+#include <hal/clock.h>
+#include <hal/percpu.h>
+#include <kernel/assert.h>
+#include <kernel/lock.h>
+#include <kernel/smp.h>
+#include <kernel/time.h>
+#include <kernel/upcall.h>
+#include <sched/direct.h>
+
+#define RT_PRIORITIES 100
+#define STEAL_SCAN 16 // ready threads that a thief looks at
+#define WEIGHT_NORMAL 1024u // of nice 0
+#define HOME_NONE UINT32_MAX // vruntime is relative to no queue's virtual time
+
+/** Threads of one fair band, by virtual deadline (fair.c). */
+struct fair_queue {
+	struct rbtree tree;
+	uint64_t vtime; // vruntime of a thread that has had exactly its share
+};
+
+struct runq {
+	struct spinlock lock;
+	cpuid_t cpu;
+	_Atomic uint32_t is_online;
+	_Atomic uint32_t ready_count; // queued threads; read without the lock as a hint
+	_Atomic uint32_t ready_bands; // bit b: a thread of band b is queued; likewise a hint
+	struct thread *idle;
+	struct thread *prev; // whom this CPU left last: finish_switch() (own CPU)
+	uint32_t prev_action; // enum prev_action (own CPU)
+	bool is_slice_armed;
+	uint64_t charge_stamp; // ticks up to which virtual time and slices are charged
+	struct timer slice_timer;
+	struct fair_queue fair[BANDS];
+	struct list rt[RT_PRIORITIES];
+	uint64_t rt_bits[2]; // bit p: rt[p] is not empty
+	// Statistics: written under the lock.
+	uint64_t switches_voluntary, switches_involuntary, migrations, steals;
+	_Atomic uint64_t ipis; // sent by this CPU
+	uint64_t kernel_ticks; // of threads without a user address space, idle too
+	uint64_t start_ticks;
+	uint64_t load_next; // ticks when the load is sampled next
+	uint64_t load[3];
+};
+DECLARE_PERCPU(struct runq, runq);
+
+/** What is left to do for the thread that was left, once it is off its stack. */
+enum prev_action { PREV_NONE, PREV_DEAD, PREV_MIGRATE };
+enum switch_reason { SWITCH_PREEMPT, SWITCH_YIELD, SWITCH_BLOCK };
+/** How a thread comes into a queue. */
+enum enqueue_reason {
+	ENQUEUE_WAKE, // it slept
+	ENQUEUE_NEW,
+	ENQUEUE_MOVE, // from another queue or class, its place kept
+	ENQUEUE_PREEMPTED, // it ran here and has not finished
+	ENQUEUE_YIELD, // behind its equals
+};
+
+static inline struct runq *cpu_runq(cpuid_t cpu)
+{
+	return cpu_ptr(runq, cpu);
+}
+
+/** The thread on @cpu. It may be replaced at any moment; interrupts off keeps its memory. */
+static inline struct thread *cpu_current(cpuid_t cpu)
+{
+	return __atomic_load_n(&hal_percpu_of(cpu)->current, __ATOMIC_RELAXED);
+}
+
+/** A better band, then a better RT priority, is a higher rank; an idle thread's is 0. */
+static inline uint32_t sched_rank(uint32_t band, uint32_t rt_priority)
+{
+	return (BANDS - band) << 8 | rt_priority;
+}
+static inline bool rank_is_fair(uint32_t rank)
+{
+	return rank <= (BANDS - BAND_SYSTEM) << 8;
+}
+
+/** The run queue of @cpu if it takes threads; else NULL. */
+static inline struct runq *online_runq(cpuid_t cpu)
+{
+	struct runq *rq = cpu_is_online(cpu) ? cpu_runq(cpu) : NULL;
+	return rq && load_acquire(&rq->is_online) ? rq : NULL;
+}
+
+/** Threads that want @rq's CPU, the running one included. */
+static inline uint32_t runq_load(struct runq *rq)
+{
+	uint32_t running = load_relaxed(&cpu_current(rq->cpu)->sched.rank) != 0;
+	return load_relaxed(&rq->ready_count) + running;
+}
+
+/** Lock the queue of @thread's CPU. Interrupts off. */
+static inline struct runq *runq_lock_of(struct thread *thread)
+{
+	for (;;) {
+		cpuid_t cpu = load_relaxed(&thread->sched.cpu);
+		struct runq *rq = cpu_runq(cpu);
+		spin_lock(&rq->lock);
+		if (likely(load_relaxed(&thread->sched.cpu) == cpu))
+			return rq;
+		spin_unlock(&rq->lock);
+	}
+}
+
+// runq.c. All with the lock held.
+void runq_init(struct runq *rq, cpuid_t cpu, struct thread *idle);
+/** Put @thread in state READY, not queued, into @rq, which becomes its CPU's. */
+void runq_enqueue(struct runq *rq, struct thread *thread, enum enqueue_reason reason);
+void runq_dequeue(struct runq *rq, struct thread *thread);
+/** The best ready thread; NULL = none. */
+struct thread *runq_first(struct runq *rq);
+/** Charge virtual time and slice up to @now to @curr, who runs on @rq's CPU. */
+void runq_charge(struct runq *rq, struct thread *curr, uint64_t now);
+/** @thread has just been queued: must the CPU's current thread, charged until now, make way, or its
+ *  CPU at least start a slice timer that only it can start? */
+bool runq_must_kick(struct runq *rq, struct thread *thread, struct thread *curr);
+/** Whether current goes on (false) or a ready thread replaces it. */
+bool runq_must_switch(struct runq *rq, struct thread *curr, enum switch_reason reason);
+/** Start the slice timer if somebody waits for @curr's slice to end. Own CPU. */
+void runq_arm_slice(struct runq *rq, struct thread *curr);
+void runq_disarm_slice(struct runq *rq);
+/** A ready thread that may move to @cpu: the first in order, or the last of the worst band. */
+struct thread *runq_first_movable(struct runq *rq, cpuid_t cpu);
+struct thread *runq_last_movable(struct runq *rq, cpuid_t cpu);
+/** Take @thread off @rq on its way to @to (state stays READY). */
+void runq_take_away(struct runq *rq, struct thread *thread, struct runq *to);
+/** Recompute rank and band from policy and locks held. */
+void thread_update_rank(struct thread *thread);
+
+// fair.c
+extern uint64_t sched_slice_ticks; // length of a slice
+extern bool sched_keeps_timer; // slice= was given: a busy CPU always has a timer
+void fair_init(void);
+void fair_set_weight(struct sched_part *part);
+void fair_enqueue(struct runq *rq, struct thread *thread, enum enqueue_reason reason);
+void fair_dequeue(struct runq *rq, struct thread *thread);
+void fair_depart(struct runq *rq, struct thread *thread);
+/** @curr, fair and charged, has had so much more than @thread that it must make way at once. */
+bool fair_preempts(const struct thread *thread, const struct thread *curr);
+static inline struct thread *fair_first(struct runq *rq, uint32_t band)
+{
+	return rbtree_first_entry(&rq->fair[band].tree, struct thread, sched.fair_node);
+}
+/** @thread is about to run. */
+void fair_picked(struct runq *rq, struct thread *thread);
+/** Give @part a new slice and deadline from where it stands. */
+void fair_renew(struct sched_part *part);
+
+// rt.c
+extern _Atomic uint32_t sched_rt_waiting; // RT threads that are ready and do not run, all CPUs
+void rt_enqueue(struct runq *rq, struct thread *thread, enum enqueue_reason reason);
+void rt_dequeue(struct runq *rq, struct thread *thread);
+struct thread *rt_first(struct runq *rq);
+
+// wake.c
+/** CPUs that wait in idle: set and cleared by themselves, cleared by who sends one work. */
+extern _Atomic uint64_t idle_set[(CPUS_MAX + 63) / 64];
+extern unsigned idle_set_words; // of those that this machine can use
+static inline bool idle_set_is_used(void)
+{
+	for (unsigned i = 0; i < idle_set_words; i++) {
+		if (load_relaxed(&idle_set[i]))
+			return true;
+	}
+	return false;
+}
+void idle_set_add(cpuid_t cpu);
+void idle_set_remove(cpuid_t cpu);
+/** An idle CPU on which @thread may run, nearest to @near; false = none. Not claimed. */
+bool idle_set_find(struct thread *thread, cpuid_t near, cpuid_t *cpu);
+/** Put @thread, READY and in no queue, with sched.cpu == @rq->cpu, into @rq; kick if needed. No
+ *  run-queue lock held, interrupts off. */
+void runq_push(struct runq *rq, struct thread *thread, enum enqueue_reason reason);
+/** Where @thread, that last ran on @home, should become ready. */
+struct runq *sched_choose(struct thread *thread, struct runq *home);
+/** Wake a blocked @thread whose queue @rq is locked; unlocks it. */
+void sched_wake_locked(struct thread *thread, struct runq *rq);
+/** Make @cpu schedule soon; counts the IPI. Interrupts off. */
+void sched_kick(cpuid_t cpu);
+
+// switch.c
+/** Interrupts off, no locks. Returns when this thread runs again. */
+void sched_switch(enum switch_reason reason);
+
+// balance.c
+/** Take a ready thread from the CPU that has most. True: @rq has one more. Interrupts off. */
+bool balance_steal(struct runq *rq);
+/** Give away what this CPU has too much of. Interrupts off. */
+void balance_push(struct runq *rq);
+/** Take an RT thread that waits elsewhere and is better than what is left here. Interrupts off. */
+void balance_pull_rt(struct runq *rq);
+
+// idle.c
+noreturn_fn void idle_loop(void);
+
+// stats.c
+void load_sample(struct runq *rq, uint64_t now);
+
+// thread.c
+void thread_init(void);
+/** The thread that the caller, which has no struct thread yet, is from now on: idle of this CPU. */
+void thread_adopt_idle(struct thread *thread, cpuid_t cpu);
+/** A copy of @cpus for sched_part.affinity; NULL = no memory. Freed after a grace period. */
+struct cpuset *affinity_create(const struct cpuset *cpus);
+void affinity_free_later(struct cpuset *cpus);
+/** @thread has ended and is off its stack. */
+void thread_reap(struct thread *thread);
+
+// sleep.c
+/** @thread, not started, is the one that upcall_sleep_until() and upcall_wake_reclaim() mean. */
+void sched_set_reclaim(struct thread *thread);

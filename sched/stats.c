@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// Counters, CPU time and load averages, for programs to read. Nothing here runs at a switch but the
+// load sample, every five seconds and only where something happens: a CPU that slept through some
+// periods had a constant number of runnable threads in them, and catches up.
+#include "runq.h"
+
+#define LOAD_PERIOD_S 5
+#define LOAD_SHIFT 11
+#define LOAD_ONE (1u << LOAD_SHIFT)
+#define LOAD_CATCH_UP_MAX 2000 // after which nothing is left of the oldest (15 min) average
+
+// LOAD_ONE * exp(-5 s / 1, 5, 15 min)
+static const uint32_t decay[3] = {1884, 2014, 2037};
+
+void load_sample(struct runq *rq, uint64_t now)
+{
+	uint64_t period = hal_clock_hz() * LOAD_PERIOD_S;
+	uint64_t runnable = (uint64_t)runq_load(rq) << LOAD_SHIFT;
+	for (unsigned n = 0; now >= rq->load_next; n++) {
+		if (n == LOAD_CATCH_UP_MAX) {
+			rq->load_next = now + period;
+			return;
+		}
+		rq->load_next += period;
+		for (unsigned i = 0; i < array_len(decay); i++)
+			rq->load[i] = (rq->load[i] * decay[i] +
+				       runnable * (LOAD_ONE - decay[i]) + LOAD_ONE / 2) >>
+				      LOAD_SHIFT;
+	}
+}
+
+void sched_get_load(uint64_t load[3])
+{
+	for (unsigned i = 0; i < 3; i++)
+		load[i] = 0;
+	for (cpuid_t cpu = 0; cpu < cpus_possible_count(); cpu++) {
+		struct runq *rq = online_runq(cpu);
+		if (!rq)
+			continue;
+		irqflags_t flags = spin_lock_irqsave(&rq->lock);
+		load_sample(rq, hal_clock_read());
+		for (unsigned i = 0; i < 3; i++)
+			load[i] += rq->load[i];
+		spin_unlock_irqrestore(&rq->lock, flags);
+	}
+}
+
+unsigned sched_runnable_count(void)
+{
+	unsigned count = 0;
+	for (cpuid_t cpu = 0; cpu < cpus_possible_count(); cpu++) {
+		struct runq *rq = online_runq(cpu);
+		if (!rq)
+			continue;
+		irqflags_t flags = hal_irq_save(); // keeps the running thread's memory
+		count += runq_load(rq);
+		hal_irq_restore(flags);
+	}
+	return count;
+}
+
+/** Ticks that @thread has run until @now. Its run queue is locked. A direct switch may change both
+ *  words meanwhile: then they are read again. */
+static uint64_t run_ticks(struct thread *thread, uint64_t now)
+{
+	uint64_t before, ticks;
+	do {
+		before = __atomic_load_n(&thread->sched.run_ticks, __ATOMIC_ACQUIRE);
+		ticks = before;
+		uint64_t stamp = __atomic_load_n(&thread->sched.stamp, __ATOMIC_ACQUIRE);
+		if (load_relaxed(&thread->state) == THREAD_RUNNING && now > stamp)
+			ticks += now - stamp;
+	} while (before != __atomic_load_n(&thread->sched.run_ticks, __ATOMIC_ACQUIRE));
+	return ticks;
+}
+
+nsec_t sched_cpu_time(struct thread *thread)
+{
+	irqflags_t flags = hal_irq_save();
+	struct runq *rq = runq_lock_of(thread);
+	uint64_t ticks = run_ticks(thread, hal_clock_read());
+	spin_unlock(&rq->lock);
+	hal_irq_restore(flags);
+	return time_from_ticks(ticks);
+}
+
+void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats)
+{
+	*stats = (struct sched_cpu_stats){0};
+	struct runq *rq = online_runq(cpu);
+	if (!rq)
+		return;
+	irqflags_t flags = spin_lock_irqsave(&rq->lock);
+	uint64_t now = hal_clock_read();
+	uint64_t idle = run_ticks(rq->idle, now), total = now - rq->start_ticks;
+	uint64_t idle_counted = rq->idle->sched.run_ticks;
+	uint64_t system = rq->kernel_ticks - min(rq->kernel_ticks, idle_counted);
+	*stats = (struct sched_cpu_stats){
+		.switches_voluntary = rq->switches_voluntary,
+		.switches_involuntary = rq->switches_involuntary,
+		.migrations = rq->migrations,
+		.steals = rq->steals,
+		.ipis = load_relaxed(&rq->ipis),
+		.idle_time = time_from_ticks(idle),
+		.system_time = time_from_ticks(system),
+		.user_time = time_from_ticks(total - min(total, idle + system)),
+		.ready = load_relaxed(&rq->ready_count),
+	};
+	spin_unlock_irqrestore(&rq->lock, flags);
+}

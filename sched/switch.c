@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+// The switch from one thread to another.
+//
+// The run-queue lock is let go before the stacks are switched; what keeps a thread that is being
+// left from running elsewhere meanwhile is on_cpu:
+//
+//   CPU A, leaving P                          CPU B
+//   P.state = BLOCKED (waker's lock)
+//   lock A; current = N; unlock A             sched_wake(P): lock A (P.cpu), P is blocked
+//   ...still on P's stack...                  current of A is not P; P.on_cpu == 1:
+//   hal_context_switch(P, N)                    P is queued on A, no other CPU takes it (is_movable)
+//   on N: P.on_cpu = 0 (release)              had on_cpu been 0 (acquire): P is queued anywhere
+//
+// A picks P again only in a later switch, after the store. Waiting for on_cpu on B was rejected: B
+// would spin with interrupts off, and two CPUs that exchange threads would wait for each other.
+// If current of A is still P, A has not taken its lock yet: P becomes RUNNING and does not leave.
+#include <hal/fpu.h>
+
+#include "runq.h"
+
+void sched_switch_fpu(struct thread *prev, struct thread *next)
+{
+	struct hal_percpu *self = hal_percpu();
+	if (self->has_fpu)
+		hal_fpu_save(prev->fpu);
+	if (next->fpu) {
+		hal_fpu_restore(next->fpu);
+		self->has_fpu = 1;
+	} else if (self->has_fpu) {
+		hal_fpu_disable();
+		self->has_fpu = 0;
+	}
+}
+
+/** Current must leave its CPU because of its affinity. */
+static no_inline bool leave_for_affinity(struct runq *rq, struct thread *prev)
+{
+	if (sched_may_run_on(prev, rq->cpu))
+		return false;
+	store_relaxed(&prev->state, THREAD_READY);
+	fair_depart(rq, prev);
+	rq->migrations++;
+	prev->sched.migrations++;
+	rq->prev_action = PREV_MIGRATE;
+	return true;
+}
+
+/** @prev, put back into the queue, could run on a CPU that idles: let that one come for it. */
+static no_inline void offer_to_idle(struct runq *rq, struct thread *prev)
+{
+	cpuid_t cpu;
+	if (idle_set_find(prev, rq->cpu, &cpu))
+		sched_kick(cpu);
+}
+
+/** Decide whether current leaves, and put it where it belongs if it does. */
+static bool leaves(struct runq *rq, struct thread *prev, enum switch_reason reason)
+{
+	uint32_t state = load_relaxed(&prev->state);
+	if (state != THREAD_RUNNING) {
+		if (unlikely(state == THREAD_DEAD))
+			rq->prev_action = PREV_DEAD;
+		return true;
+	}
+	if (unlikely(load_relaxed(&prev->sched.affinity)) && leave_for_affinity(rq, prev))
+		return true;
+	if (reason == SWITCH_BLOCK)
+		return false; // woken before it got here
+	if (prev == rq->idle)
+		return load_relaxed(&rq->ready_bands) != 0;
+	if (!runq_must_switch(rq, prev, reason))
+		return false;
+	store_relaxed(&prev->state, THREAD_READY);
+	runq_enqueue(rq, prev, reason == SWITCH_YIELD ? ENQUEUE_YIELD : ENQUEUE_PREEMPTED);
+	if (unlikely(idle_set_is_used()))
+		offer_to_idle(rq, prev);
+	return true;
+}
+
+static void count_switch(struct runq *rq, struct thread *prev, struct thread *next, uint64_t now,
+			 enum switch_reason reason)
+{
+	uint64_t ran = now - prev->sched.stamp;
+	prev->sched.run_ticks += ran;
+	next->sched.stamp = now;
+	if (!prev->mm.space)
+		rq->kernel_ticks += ran;
+	if (reason == SWITCH_PREEMPT) {
+		rq->switches_involuntary++;
+		prev->sched.switches_involuntary++;
+	} else {
+		rq->switches_voluntary++;
+		prev->sched.switches_voluntary++;
+	}
+}
+
+/** Take the best thread off the queue. */
+static struct thread *take_next(struct runq *rq)
+{
+	struct thread *next = runq_first(rq);
+	if (!next)
+		return rq->idle;
+	runq_dequeue(rq, next);
+	if (likely(next->sched.band >= BAND_SYSTEM))
+		fair_picked(rq, next);
+	return next;
+}
+
+/** Everything of a switch but the change of stacks. NULL: current goes on. */
+static struct thread *switch_begin(struct thread *prev, enum switch_reason reason)
+{
+	struct hal_percpu *self = hal_percpu();
+	struct runq *rq = this_cpu_ptr(runq);
+	assert_irqs_off();
+	quiesce_report();
+	if (unlikely(load_relaxed(&sched_rt_waiting)))
+		balance_pull_rt(rq);
+	store_relaxed(&self->resched, 0);
+	spin_lock(&rq->lock);
+	uint64_t now = hal_clock_read();
+	runq_charge(rq, prev, now);
+	if (unlikely(now >= rq->load_next))
+		load_sample(rq, now);
+	bool is_leaving = leaves(rq, prev, reason);
+	struct thread *next = is_leaving ? take_next(rq) : prev;
+	if (is_leaving) {
+		count_switch(rq, prev, next, now, reason);
+		assert(!load_relaxed(&next->on_cpu));
+		store_relaxed(&next->state, THREAD_RUNNING);
+		store_relaxed(&next->on_cpu, 1);
+		rq->prev = prev;
+		__atomic_store_n(&self->current, next, __ATOMIC_RELAXED);
+	}
+	runq_arm_slice(rq, next);
+	// Under the lock: sched_interrupt() sets `pending` before it takes it.
+	if (unlikely(load_relaxed(&next->pending)))
+		store_relaxed(&self->resched, SCHED_PENDING);
+	spin_unlock(&rq->lock);
+	if (!is_leaving)
+		return NULL;
+	hal_context_set_entry_stack(next->stack_top);
+	if (next->mm.space && next->mm.space != prev->mm.space)
+		upcall_activate_space(next->mm.space);
+	if (self->has_fpu | (uintptr_t)next->fpu)
+		sched_switch_fpu(prev, next);
+	return next;
+}
+
+/** @prev may not run on this CPU any more: send it where it may. */
+static void migrate(struct runq *rq, struct thread *prev)
+{
+	struct runq *to = sched_choose(prev, rq);
+	store_relaxed(&prev->sched.cpu, to->cpu);
+	runq_push(to, prev, ENQUEUE_MOVE);
+}
+
+static no_inline void finish_slow(struct runq *rq, struct thread *prev)
+{
+	uint32_t action = rq->prev_action;
+	rq->prev_action = PREV_NONE;
+	if (action == PREV_DEAD)
+		thread_reap(prev);
+	else
+		migrate(rq, prev);
+}
+
+void upcall_finish_switch(void)
+{
+	struct runq *rq = this_cpu_ptr(runq);
+	struct thread *prev = rq->prev;
+	hal_explore_point(prev);
+	store_release(&prev->on_cpu, 0);
+	if (unlikely(rq->prev_action != PREV_NONE))
+		finish_slow(rq, prev);
+}
+
+void upcall_thread_start(void)
+{
+	upcall_finish_switch();
+	hal_irq_enable();
+}
+
+void sched_switch(enum switch_reason reason)
+{
+	struct thread *prev = current_thread();
+	struct thread *next = switch_begin(prev, reason);
+	if (!next)
+		return;
+	hal_context_switch(&prev->context, &next->context, next->stack_top);
+	upcall_finish_switch();
+}
+
+void upcall_reschedule(void)
+{
+	sched_switch(SWITCH_PREEMPT);
+}
+
+bool upcall_has_pending_work(void)
+{
+	return load_relaxed(&current_thread()->pending) != 0;
+}
+
+void sched_preempt_slow(void)
+{
+	irqflags_t flags = hal_irq_save();
+	sched_switch(SWITCH_PREEMPT);
+	hal_irq_restore(flags);
+}
+
+void sched_yield(void)
+{
+	irqflags_t flags = hal_irq_save();
+	sched_switch(SWITCH_YIELD);
+	hal_irq_restore(flags);
+}
+
+void sched_prepare_block(void)
+{
+	store_relaxed(&current_thread()->state, THREAD_BLOCKED);
+}
+
+void sched_cancel_block(void)
+{
+	store_relaxed(&current_thread()->state, THREAD_RUNNING);
+}
+
+void sched_block(void)
+{
+	irqflags_t flags = hal_irq_save();
+	sched_switch(SWITCH_BLOCK);
+	hal_irq_restore(flags);
+}
+
+void sched_block_user(void)
+{
+	struct thread *prev = current_thread();
+	struct thread *next = switch_begin(prev, SWITCH_BLOCK);
+	if (next)
+		hal_context_leave(&prev->context, &next->context, next->stack_top);
+	exit_user_work(prev->tf);
+	hal_context_enter_user(prev->tf);
+}
+
+void sched_exit(void)
+{
+	hal_irq_disable();
+	struct thread *prev = current_thread();
+	store_relaxed(&prev->state, THREAD_DEAD);
+	struct thread *next = switch_begin(prev, SWITCH_BLOCK);
+	hal_context_leave(&prev->context, &next->context, next->stack_top);
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+// Waking: on which CPU a thread becomes ready, and whether that CPU must be told.
+//
+// A wake takes the run-queue lock of the thread's last CPU, under which its state is decided, and a
+// second one, after it, only if the thread goes elsewhere. No idle CPU sleeps while a thread that it
+// may run is ready elsewhere:
+//
+//   waker                                     idle CPU
+//   look for an idle CPU: none                add itself to idle_set
+//   queue the thread on a busy CPU            full fence
+//   full fence                                look for ready threads to steal
+//   look at idle_set again: kick              none: wait for an interrupt
+#include <uapi/errno.h>
+
+#include "runq.h"
+
+#define SCAN_MAX 8 // CPUs compared when none idles
+
+_Atomic uint64_t idle_set[(CPUS_MAX + 63) / 64];
+unsigned idle_set_words = 1;
+
+void idle_set_add(cpuid_t cpu)
+{
+	fetch_or_acq_rel(&idle_set[cpu / 64], 1ull << cpu % 64);
+}
+
+void idle_set_remove(cpuid_t cpu)
+{
+	fetch_and_acq_rel(&idle_set[cpu / 64], ~(1ull << cpu % 64));
+}
+
+bool sched_may_run_on(struct thread *thread, cpuid_t cpu)
+{
+	struct cpuset *affinity = load_acquire(&thread->sched.affinity);
+	return !affinity || bitmap_test(affinity->bits, cpu);
+}
+
+/** First CPU of @set in word @word at or above bit @from, where @thread may run. */
+static bool find_in_word(struct thread *thread, unsigned word, uint64_t set, cpuid_t *cpu)
+{
+	for (; set; set &= set - 1) {
+		*cpu = word * 64 + (unsigned)__builtin_ctzll(set);
+		if (sched_may_run_on(thread, *cpu))
+			return true;
+	}
+	return false;
+}
+
+bool idle_set_find(struct thread *thread, cpuid_t near, cpuid_t *cpu)
+{
+	unsigned word = near / 64;
+	uint64_t upward = ~0ull << near % 64;
+	uint64_t set = load_relaxed(&idle_set[word]);
+	if (find_in_word(thread, word, set & upward, cpu))
+		return true;
+	for (unsigned i = 1; i < idle_set_words; i++) {
+		word = word + 1 < idle_set_words ? word + 1 : 0;
+		if (find_in_word(thread, word, load_relaxed(&idle_set[word]), cpu))
+			return true;
+	}
+	return find_in_word(thread, near / 64, set & ~upward, cpu);
+}
+
+/** A CPU that runs worse work than @thread: the worst. */
+static struct runq *find_preemptible(struct thread *thread)
+{
+	struct runq *best = NULL;
+	uint32_t best_rank = load_relaxed(&thread->sched.rank);
+	for (cpuid_t cpu = 0; cpu < cpus_possible_count(); cpu++) {
+		struct runq *rq = online_runq(cpu);
+		if (!rq || !sched_may_run_on(thread, cpu))
+			continue;
+		uint32_t rank = load_relaxed(&cpu_current(cpu)->sched.rank);
+		if (rank < best_rank) {
+			best = rq;
+			best_rank = rank;
+		}
+	}
+	return best;
+}
+
+/** The least loaded of at most @max allowed CPUs from @home on; @home only if it is allowed. */
+static struct runq *find_least_loaded(struct thread *thread, struct runq *home, unsigned max)
+{
+	struct runq *best = NULL;
+	unsigned count = cpus_possible_count();
+	cpuid_t cpu = home->cpu;
+	for (unsigned i = 0, seen = 0; i < count && seen < max; i++) {
+		struct runq *rq = online_runq(cpu);
+		if (rq && sched_may_run_on(thread, cpu)) {
+			seen++;
+			// Home wins a tie, and against one that is better by one only.
+			if (!best || runq_load(rq) + (best == home) < runq_load(best))
+				best = rq;
+		}
+		cpu = cpu + 1 < count ? cpu + 1 : 0;
+	}
+	return best ? best : home;
+}
+
+static no_inline struct runq *choose_elsewhere(struct thread *thread, struct runq *home)
+{
+	cpuid_t cpu;
+	if (idle_set_find(thread, home->cpu, &cpu)) {
+		idle_set_remove(cpu); // so that the next waker takes another one
+		return cpu_runq(cpu);
+	}
+	if (!rank_is_fair(load_relaxed(&thread->sched.rank))) {
+		struct runq *rq = find_preemptible(thread);
+		if (rq)
+			return rq;
+	}
+	if (!sched_may_run_on(thread, home->cpu))
+		return find_least_loaded(thread, home, cpus_possible_count());
+	if (load_relaxed(&home->ready_count) < 2)
+		return home;
+	return find_least_loaded(thread, home, SCAN_MAX);
+}
+
+struct runq *sched_choose(struct thread *thread, struct runq *home)
+{
+	struct thread *curr = cpu_current(home->cpu);
+	uint32_t rank = load_relaxed(&thread->sched.rank);
+	// At home it runs at once if the CPU does worse work and nobody as good waits there.
+	uint32_t better = (2u << thread->sched.band) - 1;
+	if (likely(load_relaxed(&curr->sched.rank) < rank) &&
+	    !(load_relaxed(&home->ready_bands) & better) && sched_may_run_on(thread, home->cpu))
+		return home;
+	return choose_elsewhere(thread, home);
+}
+
+void sched_kick(cpuid_t cpu)
+{
+	// Who has it set already will look at the queue after this: it clears the word first.
+	if (load_relaxed(&hal_percpu_of(cpu)->resched) & SCHED_RESCHED)
+		return;
+	if (cpu == this_cpu()) {
+		store_relaxed(&hal_percpu()->resched, SCHED_RESCHED);
+		return;
+	}
+	fetch_add_relaxed(&this_cpu_ptr(runq)->ipis, 1);
+	smp_kick(cpu);
+}
+
+/** @thread was queued behind the current work of @rq's CPU: an idle one may have appeared. */
+static void offer_again(struct runq *rq, struct thread *thread)
+{
+	cpuid_t cpu;
+	fence_seq_cst();
+	if (unlikely(idle_set_is_used()) && idle_set_find(thread, rq->cpu, &cpu))
+		sched_kick(cpu);
+}
+
+/** Queue @thread on @rq, which is locked, and see to it that it is run. */
+static void add(struct runq *rq, struct thread *thread, struct thread *curr,
+		enum enqueue_reason reason)
+{
+	runq_charge(rq, curr, hal_clock_read());
+	runq_enqueue(rq, thread, reason);
+	if (runq_must_kick(rq, thread, curr))
+		sched_kick(rq->cpu);
+	if (curr != rq->idle)
+		offer_again(rq, thread);
+}
+
+void runq_push(struct runq *rq, struct thread *thread, enum enqueue_reason reason)
+{
+	spin_lock(&rq->lock);
+	add(rq, thread, cpu_current(rq->cpu), reason);
+	spin_unlock(&rq->lock);
+}
+
+static no_inline void wake_elsewhere(struct thread *thread, struct runq *home, struct runq *to)
+{
+	fair_depart(home, thread);
+	home->migrations++;
+	thread->sched.migrations++;
+	store_relaxed(&thread->sched.cpu, to->cpu);
+	spin_unlock(&home->lock);
+	runq_push(to, thread, ENQUEUE_WAKE);
+}
+
+void sched_wake_locked(struct thread *thread, struct runq *rq)
+{
+	struct thread *curr = cpu_current(rq->cpu);
+	if (curr == thread) {
+		// It has not left yet, and now it need not.
+		store_relaxed(&thread->state, THREAD_RUNNING);
+		spin_unlock(&rq->lock);
+		return;
+	}
+	store_relaxed(&thread->state, THREAD_READY);
+	if (likely(!load_acquire(&thread->on_cpu))) {
+		struct runq *to = sched_choose(thread, rq);
+		if (unlikely(to != rq)) {
+			wake_elsewhere(thread, rq, to);
+			return;
+		}
+	}
+	add(rq, thread, curr, ENQUEUE_WAKE);
+	spin_unlock(&rq->lock);
+}
+
+bool sched_wake(struct thread *thread)
+{
+	hal_explore_point(thread);
+	if (!thread_is_blocked(thread))
+		return false;
+	irqflags_t flags = hal_irq_save();
+	struct runq *rq = runq_lock_of(thread);
+	bool is_blocked = thread_is_blocked(thread);
+	if (likely(is_blocked))
+		sched_wake_locked(thread, rq);
+	else
+		spin_unlock(&rq->lock);
+	hal_irq_restore(flags);
+	return is_blocked;
+}
+
+void sched_start(struct thread *thread)
+{
+	irqflags_t flags = hal_irq_save();
+	struct runq *here = this_cpu_ptr(runq);
+	verify(load_relaxed(&thread->state) == THREAD_NEW);
+	store_relaxed(&thread->sched.cpu, here->cpu);
+	struct runq *to = sched_choose(thread, here);
+	store_relaxed(&thread->sched.cpu, to->cpu);
+	store_relaxed(&thread->state, THREAD_READY);
+	runq_push(to, thread, ENQUEUE_NEW);
+	hal_irq_restore(flags);
+}
+
+void sched_interrupt(struct thread *thread)
+{
+	// `pending` before what the thread does: it sets SLEEPING, or its ipc state, before it looks.
+	fence_seq_cst();
+	if (load_acquire(&thread->ipc.state) != IPC_IDLE)
+		upcall_ipc_interrupt(thread);
+	irqflags_t flags = hal_irq_save();
+	struct runq *rq = runq_lock_of(thread);
+	uint32_t state = load_relaxed(&thread->state);
+	if (state == THREAD_SLEEPING) {
+		sched_wake_locked(thread, rq);
+	} else {
+		// READY: the switch to it looks at `pending` under this lock.
+		if (state == THREAD_RUNNING)
+			sched_kick(rq->cpu);
+		spin_unlock(&rq->lock);
+	}
+	hal_irq_restore(flags);
+}
