@@ -54,6 +54,31 @@
 	stp	x0, \esr, [sp, #TF_X0_IN]
 .endm
 
+// Back to user mode: sp is the frame at the top of current's kernel stack, interrupts are off.
+// Written out where it is used: a branch less on each way.
+.macro return_to_user
+	ldp	x22, x23, [sp, #TF_PC]
+	ldp	x30, x21, [sp, #TF_SP - 8]
+	msr	elr_el1, x22
+	msr	spsr_el1, x23
+	msr	sp_el0, x21
+	restore_registers
+	add	sp, sp, #TF_SIZE
+	eret
+.endm
+
+// The same with the frame x0. If it is another thread's, tell that the stack of the one before is free.
+.macro return_frame
+	mrs	x9, tpidr_el1
+	ldr	x10, [x9, #PERCPU_STACK_LEFT]
+	mov	sp, x0
+	cbz	x10, .Lreturn\@
+	str	xzr, [x9, #PERCPU_STACK_LEFT]
+	stlr	wzr, [x10]
+.Lreturn\@:
+	return_to_user
+.endm
+
 .macro vector_user handler
 	.balign	128
 	sub	sp, sp, #TF_SIZE
@@ -100,6 +125,8 @@ arch_vectors:
 	b.ne	user_exception
 	sub	x9, x8, #IPC_CALL
 	cbz	x9, user_ipc_call
+	cmp	x9, #(IPC_REPLY_RECV - IPC_CALL)
+	b.eq	user_ipc_reply_recv
 	b	user_syscall
 
 	vector_user user_irq
@@ -112,24 +139,27 @@ arch_vectors:
 
 	.text
 user_syscall:
-	cmp	x9, #(IPC_REPLY_RECV - IPC_CALL)
-	b.eq	user_ipc_reply_recv
 	bl	upcall_syscall
-	b	restore_user
+	return_to_user
+
+user_ipc_call:
+	bl	upcall_ipc_call
+	return_frame
 
 user_ipc_reply_recv:
 	bl	upcall_ipc_reply_recv
-	b	return_frame
+	return_frame
 
 user_exception:
 	bl	arch_trap_user
-	b	restore_user
+	return_to_user
 
 user_irq:
 	save_user_state xzr
 	mov	x0, sp
 	bl	arch_trap_irq
-	b	restore_user
+restore_user:
+	return_to_user
 
 user_serror:
 	mrs	x24, esr_el1
@@ -142,27 +172,6 @@ user_fatal:
 	save_user_state x24
 	mov	x0, sp
 	bl	arch_trap_fatal
-
-user_ipc_call:
-	bl	upcall_ipc_call
-// x0 = frame to restore. If it is another thread's, tell that the stack of the one before is free.
-return_frame:
-	mrs	x9, tpidr_el1
-	ldr	x10, [x9, #PERCPU_STACK_LEFT]
-	mov	sp, x0
-	cbz	x10, restore_user
-	str	xzr, [x9, #PERCPU_STACK_LEFT]
-	stlr	wzr, [x10]
-// Back to user mode: sp is the frame at the top of current's kernel stack, interrupts are off.
-restore_user:
-	ldp	x22, x23, [sp, #TF_PC]
-	ldp	x30, x21, [sp, #TF_SP - 8]
-	msr	elr_el1, x22
-	msr	spsr_el1, x23
-	msr	sp_el0, x21
-	restore_registers
-	add	sp, sp, #TF_SIZE
-	eret
 
 	.globl hal_context_enter_user
 hal_context_enter_user:

@@ -67,7 +67,22 @@ static bool split_leaf(pte_t *entry, unsigned level)
 	return true;
 }
 
-/** The entry of @va at @level, with tables made on the way. */
+/** Whether @va is mapped with @prot already, by a leaf of any size. */
+static bool is_mapped(pte_t *root, vaddr_t va, unsigned prot)
+{
+	pte_t *table = root;
+	for (unsigned at = hal_pte_levels() - 1;; at--) {
+		pte_t entry = *entry_in(table, va, at);
+		if (hal_pte_is_leaf(entry, at))
+			return hal_pte_prot(entry) == prot;
+		if (!hal_pte_is_present(entry))
+			return false;
+		table = hal_direct(hal_pte_paddr(entry));
+	}
+}
+
+/** The entry of @va at @level, with tables made on the way. NULL: the pool is empty, or the final
+ *  map has a larger leaf there, which is in use and cannot be split. */
 static pte_t *walk(pte_t *root, vaddr_t va, unsigned level)
 {
 	pte_t *table = root;
@@ -78,7 +93,8 @@ static pte_t *walk(pte_t *root, vaddr_t va, unsigned level)
 			if (!made)
 				return NULL;
 			set_entry(entry, hal_pte_table(hal_image_paddr(made)));
-		} else if (hal_pte_is_leaf(*entry, at) && !split_leaf(entry, at)) {
+		} else if (hal_pte_is_leaf(*entry, at) &&
+			   (root == arch_kernel_root || !split_leaf(entry, at))) {
 			return NULL;
 		}
 		table = hal_direct(hal_pte_paddr(*entry));
@@ -86,15 +102,13 @@ static pte_t *walk(pte_t *root, vaddr_t va, unsigned level)
 	return entry_in(table, va, level);
 }
 
-/** Map one page or 2 MiB block of the direct map; what is mapped so already stays. */
+/** Map one page or 2 MiB block of the direct map. */
 static bool map_leaf(pte_t *root, paddr_t pa, unsigned prot, unsigned level)
 {
 	pte_t *entry = walk(root, HAL_DIRECT_BASE + pa, level);
 	if (!entry)
 		return false;
 	pte_t leaf = hal_pte_leaf(pa, prot, level);
-	if (entry->bits == leaf.bits)
-		return true;
 	if (!hal_pte_is_present(*entry)) {
 		set_entry(entry, leaf);
 		return true;
@@ -111,6 +125,10 @@ static bool map_leaf(pte_t *root, paddr_t pa, unsigned prot, unsigned level)
 static bool map_direct(pte_t *root, paddr_t base, paddr_t end, unsigned prot)
 {
 	for (paddr_t pa = base; pa < end;) {
+		if (is_mapped(root, HAL_DIRECT_BASE + pa, prot)) {
+			pa += HAL_PAGE_SIZE;
+			continue;
+		}
 		bool is_block = is_aligned(pa, MIB(2)) && end - pa >= MIB(2);
 		// A block where smaller leaves stand already: page by page.
 		if (is_block && map_leaf(root, pa, prot, 1)) {
@@ -133,11 +151,11 @@ static bool map_both(paddr_t addr, uint64_t size, unsigned prot)
 	irqflags_t flags = hal_irq_save();
 	while (atomic_flag_test_and_set_explicit(&lock, memory_order_acquire))
 		hal_cpu_relax();
-	bool is_mapped = map_direct(arch_kernel_root, base, end, prot) &&
+	bool is_done = map_direct(arch_kernel_root, base, end, prot) &&
 			 (!is_boot_map_active || map_direct(arch_boot_root, base, end, prot));
 	atomic_flag_clear_explicit(&lock, memory_order_release);
 	hal_irq_restore(flags);
-	return is_mapped;
+	return is_done;
 }
 
 vaddr_t hal_mmio_map(paddr_t addr, size_t size)
