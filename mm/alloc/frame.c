@@ -12,9 +12,10 @@
 #include <kernel/lock.h>
 #include <kernel/smp.h>
 #include <lib/string.h>
-#include <mm/alloc_private.h>
 #include <mm/failpoint.h>
 #include <mm/frame.h>
+
+#include "private.h"
 
 #define CACHE_SIZE 64
 #define CACHE_BATCH_ORDER 4

@@ -3,9 +3,10 @@
 // of bootinfo's RAM but its reserved ranges, bootmem's own, and page 0.
 #include <hal/bootinfo.h>
 #include <kernel/assert.h>
-#include <mm/alloc_private.h>
 #include <mm/bootmem.h>
 #include <mm/frame.h>
+
+#include "private.h"
 
 #define SECTION_SIZE (1ul << FRAME_SECTION_SHIFT)
 #define USED_MAX (BOOT_RANGES_MAX + 64)

@@ -6,9 +6,10 @@
 #include <kernel/log.h>
 #include <kernel/upcall.h>
 #include <lib/string.h>
-#include <mm/alloc_private.h>
 #include <mm/frame.h>
 #include <mm/kmap.h>
+
+#include "private.h"
 
 void upcall_mm_init(void)
 {

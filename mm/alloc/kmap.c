@@ -5,10 +5,11 @@
 #include <hal/bootinfo.h>
 #include <hal/mmu.h>
 #include <kernel/panic.h>
-#include <mm/alloc_private.h>
 #include <mm/bootmem.h>
 #include <mm/kstack_layout.h>
 #include <mm/pagetable.h>
+
+#include "private.h"
 
 #define PROT_RO (HAL_PROT_READ | HAL_PROT_GLOBAL)
 #define PROT_RW (PROT_RO | HAL_PROT_WRITE)

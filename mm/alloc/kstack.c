@@ -13,7 +13,8 @@
 #include <mm/kmap.h>
 #include <mm/kstack_layout.h>
 #include <mm/pagetable.h>
-#include <mm/alloc_private.h>
+
+#include "private.h"
 
 #define KEPT_PER_CPU 4
 #define KEPT_IN_COMMON 16

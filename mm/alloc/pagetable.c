@@ -9,11 +9,12 @@
 #include <hal/percpu.h>
 #include <kernel/assert.h>
 #include <lib/string.h>
-#include <mm/alloc_private.h>
 #include <mm/bootmem.h>
 #include <mm/frame.h>
 #include <mm/pagetable.h>
 #include <uapi/errno.h>
+
+#include "private.h"
 
 #define KEPT_TABLES 16
 #define KEPT_ROOTS 4

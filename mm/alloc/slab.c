@@ -13,10 +13,11 @@
 #include <kernel/lock.h>
 #include <kernel/smp.h>
 #include <lib/string.h>
-#include <mm/alloc_private.h>
 #include <mm/failpoint.h>
 #include <mm/frame.h>
 #include <mm/slab.h>
+
+#include "private.h"
 
 #define CACHES_MAX 64
 #define SLAB_ORDER_MAX 3

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What the files of mm/alloc call in one another; nobody else includes this.
+// What the files of mm/alloc call in one another.
 #pragma once
 
 #include <lib/types.h>
