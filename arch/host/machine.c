@@ -109,7 +109,7 @@ static void fill_bootinfo(void)
 
 void host_boot(void)
 {
-	static struct host_stack boot_stack;
+	static struct host_stack boot_stack, initial_stack; // the process's own: never run again
 
 	if (host_config.cpus < 1 || host_config.cpus > CPUS_MAX)
 		host_die("%u CPUs: 1 to %u can be had", host_config.cpus, CPUS_MAX);
@@ -125,7 +125,7 @@ void host_boot(void)
 	fill_bootinfo();
 	boot_stack.top = host_stack_alloc(MIB(1));
 	boot_stack.bottom = boot_stack.top - MIB(1);
-	host_san_leave(NULL, &boot_stack);
+	host_san_leave(&initial_stack, &boot_stack);
 	host_asm_call(boot_stack.top, first_boot, &boot_stack);
 }
 
@@ -141,9 +141,10 @@ static void first_secondary(void *arg)
 static void *cpu_thread(void *arg)
 {
 	struct host_cpu *cpu = arg;
+	struct host_stack initial_stack;
 
 	host_percpu_self = hal_percpu_of(cpu->number);
-	host_san_leave(NULL, &cpu->entry_stack);
+	host_san_leave(&initial_stack, &cpu->entry_stack);
 	host_asm_call(cpu->entry_stack.top, first_secondary, cpu);
 }
 

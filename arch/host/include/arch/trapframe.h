@@ -162,22 +162,3 @@ static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr
 {
 	tf->return_address = addr;
 }
-
-#define HAL_SIGFRAME_INFO_FIRST 1
-#define HAL_SIGFRAME_UCONTEXT 128
-#define HAL_UCONTEXT_SIGMASK 40
-#define HAL_UCONTEXT_MCONTEXT 176
-#define HAL_SIGFRAME_RETURN_ON_STACK 0
-#define HAL_SIGRETURN_CODE {0}
-
-static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr)
-{
-	(void)tf; // nothing returns here
-	(void)addr;
-}
-
-static inline void hal_sigcontext_set_address(void *sc, uint64_t user_sc)
-{
-	(void)sc;
-	(void)user_sc;
-}
