@@ -4,7 +4,7 @@
 // it starts, reads less than another has read before. Else the HPET or the PM timer, extended to 64
 // bits; where there is neither, the TSC all the same.
 //
-// TSC and local APIC timer are calibrated together, within 4 ms, by whichever of HPET, PM timer and
+// TSC and local APIC timer are calibrated together, within 5 ms, by whichever of HPET, PM timer and
 // PIT there is. A reading of the reference lies between two of the TSC; of a few, the tightest pair
 // is used, and what remains is told as the error.
 #include <arch/x86.h>
@@ -17,8 +17,8 @@
 #include <lib/format.h>
 #include <lib/string.h>
 
-#define CALIBRATION_USEC 4000
-#define SAMPLE_TRIES 5
+#define CALIBRATION_USEC 3500
+#define SAMPLE_TRIES 10
 #define WARP_ROUNDS 64
 
 bool x86_clock_is_tsc;
