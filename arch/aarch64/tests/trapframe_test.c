@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// A signal frame gives back all that user mode may set, and nothing that it may not.
+#include <arch/sysreg.h>
+#include <hal/trapframe.h>
+#include <lib/string.h>
+#include <lib/test.h>
+#include <uapi/errno.h>
+
+static uint8_t context[288 + 4096] __attribute__((aligned(16)));
+static uint8_t fpu_before[528], fpu_after[528];
+
+static void fill(struct trapframe *tf)
+{
+	for (unsigned i = 0; i < 31; i++)
+		tf->x[i] = 0x1000 + i;
+	tf->sp = 0x7000;
+	tf->pc = 0x400000;
+	tf->pstate = 0xful << 28;
+	tf->esr = (uint64_t)EC_SVC64 << ESR_EC_SHIFT;
+}
+
+TEST(aarch64, sigcontext_round_trip)
+{
+	struct trapframe before, after = {0};
+	fill(&before);
+	for (size_t i = 0; i < sizeof(fpu_before); i++)
+		fpu_before[i] = i < 520 ? (uint8_t)(i * 3) : 0;
+	EXPECT_EQ(hal_sigcontext_size(), sizeof(context));
+	hal_sigcontext_save(context, &before, fpu_before);
+	memset(fpu_after, 0, sizeof(fpu_after));
+	EXPECT_EQ(hal_sigcontext_restore(&after, context, fpu_after), 0);
+	EXPECT(memcmp(before.x, after.x, sizeof(before.x)) == 0);
+	EXPECT_EQ(after.sp, before.sp);
+	EXPECT_EQ(after.pc, before.pc);
+	EXPECT_EQ(after.pstate, before.pstate);
+	EXPECT(!hal_tf_is_syscall(&after));
+	EXPECT(memcmp(fpu_before, fpu_after, sizeof(fpu_before)) == 0);
+}
+
+TEST(aarch64, sigcontext_grants_no_privilege)
+{
+	struct trapframe tf;
+	fill(&tf);
+	tf.pstate = ~0ul;
+	hal_sigcontext_save(context, &tf, NULL);
+	EXPECT_EQ(hal_sigcontext_restore(&tf, context, NULL), 0);
+	EXPECT(hal_tf_is_user(&tf));
+	EXPECT_EQ(tf.pstate & (PSR_MODE_MASK | PSR_DAIF | 1 << 4), 0);
+}
+
+TEST(aarch64, sigcontext_refuses_broken_records)
+{
+	static const uint32_t sizes[] = {0, 8, 4, 24, 4096, 4112, UINT32_MAX};
+	struct trapframe tf;
+	fill(&tf);
+	for (size_t i = 0; i < array_len(sizes); i++) {
+		hal_sigcontext_save(context, &tf, NULL);
+		uint32_t head[2] = {0x12345678, sizes[i]};
+		memcpy(context + 288, head, sizeof(head));
+		EXPECT_EQ(hal_sigcontext_restore(&tf, context, NULL), -EINVAL);
+	}
+}
+
+TEST(aarch64, ipc_words_are_copied_by_count)
+{
+	for (unsigned n = 0; n <= 8; n++) {
+		struct trapframe from, to = {0};
+		fill(&from);
+		hal_tf_copy_ipc_words(&to, &from, n);
+		for (unsigned i = 0; i < 8; i++)
+			EXPECT_EQ(hal_tf_ipc_word(&to, i), i < n ? hal_tf_ipc_word(&from, i) : 0);
+		EXPECT_EQ(to.x[8], 0);
+	}
+}
+
+TEST(aarch64, restarted_call_has_its_first_argument_again)
+{
+	struct trapframe tf;
+	fill(&tf);
+	tf.x0_in = 77;
+	hal_tf_set_result(&tf, -EINTR);
+	hal_tf_restart_syscall(&tf);
+	EXPECT_EQ(tf.x[0], 77);
+	EXPECT_EQ(tf.pc, 0x400000 - 4);
+}
