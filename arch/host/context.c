@@ -17,8 +17,7 @@ uintptr_t host_context_frame(vaddr_t top, void (*fn)(void *), void *arg)
 {
 	uint64_t *sp = (uint64_t *)align_down(top, 16ul);
 
-	*--sp = 0;
-	*--sp = (uintptr_t)host_asm_first;
+	*--sp = (uintptr_t)host_asm_first; // which begins with the stack as aligned as a call wants
 	*--sp = 0; // rbp
 	*--sp = 0; // rbx
 	*--sp = (uintptr_t)fn; // r12
