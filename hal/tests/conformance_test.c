@@ -96,7 +96,7 @@ TEST(hal, trapframe_copies_no_word_too_many)
 
 TEST(hal, sigcontext_brings_all_registers_back)
 {
-	static _Alignas(64) uint8_t sc[4096], fpu[4096], fpu_back[4096];
+	static _Alignas(64) uint8_t sc[8192], fpu[4096], fpu_back[4096];
 	EXPECT(hal_sigcontext_size() <= sizeof(sc));
 	EXPECT(hal_fpu_state_size() <= sizeof(fpu));
 	struct trapframe tf, other;
@@ -119,7 +119,7 @@ TEST(hal, sigcontext_brings_all_registers_back)
 
 TEST(hal, sigcontext_gives_no_privilege)
 {
-	static _Alignas(64) uint8_t sc[4096];
+	static _Alignas(64) uint8_t sc[8192];
 	struct trapframe tf;
 	fill_frame(&tf, 100);
 	hal_sigcontext_save(sc, &tf, NULL);
