@@ -36,6 +36,47 @@ void loader_add_memory(paddr_t base, uint64_t size, uint32_t type)
 		bootinfo_add_ram(base, size);
 }
 
+static bool is_reserved(paddr_t base, uint64_t size)
+{
+	for (unsigned i = 0; i < bootinfo.reserved_count; i++) {
+		const struct boot_range *r = &bootinfo.reserved[i];
+		if (base < r->base + r->size && r->base < base + size)
+			return true;
+	}
+	return false;
+}
+
+/** The highest place of free RAM in the boot map for @size bytes, or 0. */
+static paddr_t find_room(uint64_t size)
+{
+	for (unsigned i = bootinfo.ram_count; i-- > 0;) {
+		const struct boot_range *r = &bootinfo.ram[i];
+		if (r->base >= X86_BOOT_MAP_END || r->size < size)
+			continue;
+		paddr_t end = min(r->base + r->size, (paddr_t)X86_BOOT_MAP_END);
+		paddr_t base = align_down(end - min(size, end), (paddr_t)HAL_PAGE_SIZE);
+		if (base >= r->base && base != 0 && !is_reserved(base, size))
+			return base;
+	}
+	return 0;
+}
+
+void loader_set_initrd(paddr_t start, paddr_t end)
+{
+	// QEMU's microvm puts it at the very end of RAM, where the firmware has declared a page its
+	// own; what is not RAM will not be mapped, so it moves down.
+	if (end > start && !bootinfo_is_ram(start, end - start)) {
+		const void *from = loader_phys(start, end - start);
+		paddr_t to = from ? find_room(end - start) : 0;
+		if (to != 0) {
+			memmove(hal_direct(to), from, end - start);
+			end = to + (end - start);
+			start = to;
+		}
+	}
+	bootinfo_set_initrd(start, end);
+}
+
 /** The APIC id of the running CPU: 32 bits where there is leaf 0Bh, as in boot.S. */
 static uint32_t own_apic_id(void)
 {

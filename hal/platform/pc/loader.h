@@ -11,6 +11,9 @@ void loader_add_memory(paddr_t base, uint64_t size, uint32_t type);
 /** The NUL-terminated text at @addr, at most @max bytes with its NUL; "" when there is none. */
 const char *loader_string(paddr_t addr, size_t max);
 
+/** Take [@start, @end) as the initrd, moved into RAM if it is not. After bootinfo_finish(). */
+void loader_set_initrd(paddr_t start, paddr_t end);
+
 /** Fill bootinfo from the information at @info: ranges first, then, after bootinfo_finish(), what
  *  lies in them. False: it is not what it says. */
 bool pvh_read(paddr_t info);

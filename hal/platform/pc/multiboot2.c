@@ -98,7 +98,7 @@ static void read_module(const struct tag *tag)
 		return;
 	}
 	if (bootinfo.initrd.size == 0)
-		bootinfo_set_initrd(module->start, module->end);
+		loader_set_initrd(module->start, module->end);
 	else
 		bootinfo_warn("Multiboot2: more than one module: '%.40s' is ignored",
 			      tag_text(tag, sizeof(*module)));

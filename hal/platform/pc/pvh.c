@@ -55,7 +55,7 @@ bool pvh_read(paddr_t addr)
 		if (modules->size > UINT64_MAX - modules->addr)
 			bootinfo_warn("PVH: the initrd's end wraps: ignored");
 		else
-			bootinfo_set_initrd(modules->addr, modules->addr + modules->size);
+			loader_set_initrd(modules->addr, modules->addr + modules->size);
 	}
 	return true;
 }
