@@ -44,6 +44,17 @@ TEST(lib, bitmap_ignores_bits_past_the_end)
 	}
 }
 
+TEST(lib, bitmap_finds_nothing_past_the_end)
+{
+	BITMAP(map, BITS) = {0};
+
+	bitmap_set(map, 50); // with a gap behind the end, so that a wrong result is no lucky one
+	EXPECT_EQ(bitmap_find_first_set(map, 40), 40);
+	EXPECT_EQ(bitmap_find_next_set(map, 40, 41), 40);
+	bitmap_fill(map, 50);
+	EXPECT_EQ(bitmap_find_first_zero(map, 40), 40);
+}
+
 TEST(lib, bitmap_of_no_bits)
 {
 	BITMAP(map, 1) = {~0ul};

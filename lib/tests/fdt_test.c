@@ -30,7 +30,7 @@ static void build_soc(struct fdt_builder *b)
 	build_node(b, "timer");
 	build_string(b, "compatible", "arm,timer");
 	build_cells(b, "interrupts-extended", 1, 1, 13, 8, 2, 99, 1, 1, 14, 8);
-	build_cells(b, "reg", 0x10000000, 4);
+	build_cells(b, "reg", 0x10000000, 4, 0x7f800000, 4);
 	build_string(b, "status", "disabled");
 	build_end(b);
 	build_end(b);
@@ -193,7 +193,8 @@ TEST(lib, fdt_translates_addresses)
 	EXPECT(fdt_reg_raw(&fdt, uart, 0, &addr, &size) == 0 && addr == 0x7e201000);
 	int timer = fdt_find_path(&fdt, "/soc/timer");
 
-	EXPECT_EQ(fdt_reg(&fdt, timer, 0, &addr, &size), -ENXIO); // outside the bus's ranges
+	EXPECT_EQ(fdt_reg(&fdt, timer, 0, &addr, &size), -ENXIO); // before the bus's ranges
+	EXPECT_EQ(fdt_reg(&fdt, timer, 1, &addr, &size), -ENXIO); // behind them
 	EXPECT_EQ(fdt_reg(&fdt, fdt_find_path(&fdt, "/chosen"), 0, &addr, &size), -ENOENT);
 	EXPECT_EQ(fdt_reg(&fdt, fdt_root(&fdt), 0, &addr, &size), -EINVAL);
 }
@@ -279,6 +280,40 @@ TEST(lib, fdt_refuses_every_truncation)
 		accepted += fdt_open(&fdt, blob, len) == 0;
 	}
 	EXPECT_EQ(accepted, 0);
+}
+
+TEST(lib, fdt_refuses_properties_that_reach_outside)
+{
+	static const uint32_t lengths[] = {9, 12, 0x7fffffff, 0xfffffff4, 0xffffffff};
+	struct fdt fdt;
+
+	for (size_t i = 0; i < array_len(lengths); i++) {
+		memset(&builder, 0, sizeof(builder));
+		build_node(&builder, "");
+		build_cells(&builder, "p", 1);
+		put_cell(builder.tree + 12, lengths[i]);
+		build_end(&builder);
+		build_finish(&builder);
+		EXPECT_EQ(fdt_open(&fdt, builder.blob, builder.len), -EINVAL);
+	}
+}
+
+TEST(lib, fdt_refuses_names_without_end)
+{
+	struct fdt fdt;
+
+	build_tree(&builder);
+	uint8_t *blob = copy_to_end(builder.len);
+
+	blob[builder.len - 1] = 'x'; // the end of the strings block
+	EXPECT_EQ(fdt_open(&fdt, blob, builder.len), -EINVAL);
+	memset(&builder, 0, sizeof(builder));
+	build_node(&builder, "");
+	build_cells(&builder, "p", 1);
+	put_cell(builder.tree + 16, 2); // its name would begin where the block ends
+	build_end(&builder);
+	build_finish(&builder);
+	EXPECT_EQ(fdt_open(&fdt, builder.blob, builder.len), -EINVAL);
 }
 
 /** Ask everything of every node, by way of the functions that a kernel uses at boot. */
