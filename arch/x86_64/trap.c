@@ -5,6 +5,7 @@
 #include <hal/mmu.h>
 #include <hal/trapframe.h>
 #include <hal/upcall.h>
+#include <uapi/signal.h>
 
 enum {
 	VECTOR_DIVIDE = 0,
@@ -23,10 +24,7 @@ enum {
 #define PF_WRITE 0x02u
 #define PF_FETCH 0x10u
 
-// Linux's numbers; no header of the layers below proc/ has them.
-enum { SIG_ILL = 4, SIG_TRAP = 5, SIG_BUS = 7, SIG_FPE = 8, SIG_SEGV = 11 };
-enum { CODE_KERNEL = 0x80, ILL_ILLOPN = 2, TRAP_BRKPT = 1, TRAP_TRACE = 2, BUS_ADRALN = 1 };
-enum { FPE_INTDIV = 1, FPE_FLTDIV = 3, FPE_FLTOVF = 4, FPE_FLTUND = 5, FPE_FLTRES = 6, FPE_FLTINV = 7 };
+#define ILL_ILLOPN 2 // Linux's code for #UD
 
 struct exception {
 	const char *name;
@@ -36,25 +34,25 @@ struct exception {
 };
 
 static const struct exception exceptions[32] = {
-	[0] = {"divide error", SIG_FPE, FPE_INTDIV, true},
-	[1] = {"debug exception", SIG_TRAP, TRAP_TRACE, true},
+	[0] = {"divide error", SIGFPE, FPE_INTDIV, true},
+	[1] = {"debug exception", SIGTRAP, TRAP_TRACE, true},
 	[2] = {"non-maskable interrupt", 0, 0, false},
-	[3] = {"breakpoint", SIG_TRAP, CODE_KERNEL, false},
-	[4] = {"overflow", SIG_SEGV, CODE_KERNEL, false},
-	[5] = {"bound range exceeded", SIG_SEGV, CODE_KERNEL, false},
-	[6] = {"invalid opcode", SIG_ILL, ILL_ILLOPN, true},
-	[7] = {"floating-point unit used", SIG_SEGV, CODE_KERNEL, false},
+	[3] = {"breakpoint", SIGTRAP, SI_KERNEL, false},
+	[4] = {"overflow", SIGSEGV, SI_KERNEL, false},
+	[5] = {"bound range exceeded", SIGSEGV, SI_KERNEL, false},
+	[6] = {"invalid opcode", SIGILL, ILL_ILLOPN, true},
+	[7] = {"floating-point unit used", SIGSEGV, SI_KERNEL, false},
 	[8] = {"double fault", 0, 0, false},
-	[9] = {"coprocessor overrun", SIG_FPE, CODE_KERNEL, false},
-	[10] = {"invalid TSS", SIG_SEGV, CODE_KERNEL, false},
-	[11] = {"segment not present", SIG_BUS, CODE_KERNEL, false},
-	[12] = {"stack segment fault", SIG_BUS, CODE_KERNEL, false},
-	[13] = {"general protection fault", SIG_SEGV, CODE_KERNEL, false},
+	[9] = {"coprocessor overrun", SIGFPE, SI_KERNEL, false},
+	[10] = {"invalid TSS", SIGSEGV, SI_KERNEL, false},
+	[11] = {"segment not present", SIGBUS, SI_KERNEL, false},
+	[12] = {"stack segment fault", SIGBUS, SI_KERNEL, false},
+	[13] = {"general protection fault", SIGSEGV, SI_KERNEL, false},
 	[14] = {"page fault", 0, 0, false},
-	[16] = {"x87 error", SIG_FPE, FPE_FLTINV, true},
-	[17] = {"alignment check", SIG_BUS, BUS_ADRALN, false},
+	[16] = {"x87 error", SIGFPE, FPE_FLTINV, true},
+	[17] = {"alignment check", SIGBUS, BUS_ADRALN, false},
 	[18] = {"machine check", 0, 0, false},
-	[19] = {"SIMD error", SIG_FPE, FPE_FLTINV, true},
+	[19] = {"SIMD error", SIGFPE, FPE_FLTINV, true},
 };
 
 void x86_trap(struct trapframe *tf);
@@ -110,8 +108,8 @@ static void exception(struct trapframe *tf)
 		upcall_fpu_first_use(tf);
 		return;
 	}
-	int signo = e->signo ? e->signo : SIG_SEGV;
-	int code = e->signo ? exception_code(tf, e) : CODE_KERNEL;
+	int signo = e->signo ? e->signo : SIGSEGV;
+	int code = e->signo ? exception_code(tf, e) : SI_KERNEL;
 	upcall_user_exception(tf, signo, code, e->has_addr ? tf->rip : 0);
 }
 

@@ -50,15 +50,15 @@ void hal_tf_print(const struct trapframe *tf, void (*print)(const char *fmt, ...
 	uint64_t rcx = hal_tf_is_syscall(tf) ? tf->rip : tf->rcx;
 	uint64_t r11 = hal_tf_is_syscall(tf) ? tf->rflags : tf->r11;
 
-	print("rip %016lx  cs %04lx  rflags %08lx  %s %lx", tf->rip, tf->cs & 0xffff, tf->rflags,
+	print("rip %016lx  cs %04lx  rflags %08lx  %s %lx\n", tf->rip, tf->cs & 0xffff, tf->rflags,
 	      hal_tf_is_syscall(tf) ? "system call" : "error", tf->nr);
-	print("rsp %016lx  ss %04lx  cr2 %016lx  cr3 %016lx", tf->rsp, tf->ss & 0xffff,
+	print("rsp %016lx  ss %04lx  cr2 %016lx  cr3 %016lx\n", tf->rsp, tf->ss & 0xffff,
 	      x86_read_cr2(), x86_read_cr3());
-	print("rax %016lx  rbx %016lx  rcx %016lx", tf->rax, tf->rbx, rcx);
-	print("rdx %016lx  rsi %016lx  rdi %016lx", tf->rdx, tf->rsi, tf->rdi);
-	print("rbp %016lx  r8  %016lx  r9  %016lx", tf->rbp, tf->r8, tf->r9);
-	print("r10 %016lx  r11 %016lx  r12 %016lx", tf->r10, r11, tf->r12);
-	print("r13 %016lx  r14 %016lx  r15 %016lx", tf->r13, tf->r14, tf->r15);
+	print("rax %016lx  rbx %016lx  rcx %016lx\n", tf->rax, tf->rbx, rcx);
+	print("rdx %016lx  rsi %016lx  rdi %016lx\n", tf->rdx, tf->rsi, tf->rdi);
+	print("rbp %016lx  r8  %016lx  r9  %016lx\n", tf->rbp, tf->r8, tf->r9);
+	print("r10 %016lx  r11 %016lx  r12 %016lx\n", tf->r10, r11, tf->r12);
+	print("r13 %016lx  r14 %016lx  r15 %016lx\n", tf->r13, tf->r14, tf->r15);
 }
 
 size_t hal_tf_to_elf_gregs(const struct trapframe *tf, uint64_t *regs, size_t max)

@@ -5,15 +5,28 @@
 #include <arch/x86.h>
 #include <hal/trapframe.h>
 
-bool hal_uaccess_fixup(struct trapframe *tf)
+static const struct x86_fixup *find_fixup(const struct trapframe *tf)
 {
 	extern const struct x86_fixup _fixups_start[], _fixups_end[];
 
 	for (const struct x86_fixup *fixup = _fixups_start; fixup < _fixups_end; fixup++) {
-		if (tf->rip >= fixup->start && tf->rip < fixup->end) {
-			tf->rip = fixup->target;
-			return true;
-		}
+		if (tf->rip >= fixup->start && tf->rip < fixup->end)
+			return fixup;
 	}
-	return false;
+	return NULL;
+}
+
+bool hal_uaccess_has_fixup(const struct trapframe *tf)
+{
+	return find_fixup(tf) != NULL;
+}
+
+bool hal_uaccess_fixup(struct trapframe *tf)
+{
+	const struct x86_fixup *fixup = find_fixup(tf);
+
+	if (!fixup)
+		return false;
+	tf->rip = fixup->target;
+	return true;
 }
