@@ -23,7 +23,8 @@ EXEC_FILE = '.halcyon-exec'
 
 
 def root_archive(arch, init=None):
-    """The root as one archive. @init: our init for this architecture; without it, the shell."""
+    """The root as one archive. @init: our init for this architecture; without it (a build by clang has
+    no C library for it), the shell."""
     tree = cpio.Archive()
     for path in FOLDERS:
         tree.folder(path)
@@ -41,7 +42,7 @@ def root_archive(arch, init=None):
     if init is not None and pathlib.Path(init).exists():
         tree.file('init', pathlib.Path(init).read_bytes(), 0o755)
     else:
-        tree.link('init', '/bin/sh')
+        tree.file('init', b'#!/bin/sh\nexec /bin/sh\n', 0o755)
     return tree.bytes()
 
 
