@@ -53,28 +53,42 @@ static no_inline void offer_to_idle(struct runq *rq, struct thread *prev)
 		sched_kick(cpu);
 }
 
-/** Decide whether current leaves, and put it where it belongs if it does. */
-static bool leaves(struct runq *rq, struct thread *prev, enum switch_reason reason)
+/** Take the best thread off the queue. */
+static struct thread *take_next(struct runq *rq)
+{
+	struct thread *next = runq_first(rq);
+	if (!next)
+		return rq->idle;
+	runq_dequeue(rq, next);
+	if (likely(next->sched.band >= BAND_SYSTEM))
+		fair_picked(rq, next);
+	return next;
+}
+
+/** Who runs next, and put current where it belongs. NULL: current goes on. */
+static struct thread *choose_next(struct runq *rq, struct thread *prev, enum switch_reason reason)
 {
 	uint32_t state = load_relaxed(&prev->state);
 	if (state != THREAD_RUNNING) {
 		if (unlikely(state == THREAD_DEAD))
 			rq->prev_action = PREV_DEAD;
-		return true;
+		return take_next(rq);
 	}
 	if (unlikely(load_relaxed(&prev->sched.affinity)) && leave_for_affinity(rq, prev))
-		return true;
+		return take_next(rq);
 	if (reason == SWITCH_BLOCK)
-		return false; // woken before it got here
+		return NULL; // woken before it got here
 	if (prev == rq->idle)
-		return load_relaxed(&rq->ready_bands) != 0;
+		return load_relaxed(&rq->ready_bands) ? take_next(rq) : NULL;
 	if (!runq_must_switch(rq, prev, reason))
-		return false;
+		return NULL;
+	// Taken first: the best of the others makes way for nobody, not even for prev.
+	struct thread *next = take_next(rq);
 	store_relaxed(&prev->state, THREAD_READY);
 	runq_enqueue(rq, prev, reason == SWITCH_YIELD ? ENQUEUE_YIELD : ENQUEUE_PREEMPTED);
 	if (unlikely(idle_set_is_used()))
 		offer_to_idle(rq, prev);
-	return true;
+	return next;
 }
 
 static void count_switch(struct runq *rq, struct thread *prev, struct thread *next, uint64_t now,
@@ -94,18 +108,6 @@ static void count_switch(struct runq *rq, struct thread *prev, struct thread *ne
 	}
 }
 
-/** Take the best thread off the queue. */
-static struct thread *take_next(struct runq *rq)
-{
-	struct thread *next = runq_first(rq);
-	if (!next)
-		return rq->idle;
-	runq_dequeue(rq, next);
-	if (likely(next->sched.band >= BAND_SYSTEM))
-		fair_picked(rq, next);
-	return next;
-}
-
 /** Everything of a switch but the change of stacks. NULL: current goes on. */
 static struct thread *switch_begin(struct thread *prev, enum switch_reason reason)
 {
@@ -121,9 +123,8 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 	runq_charge(rq, prev, now);
 	if (unlikely(now >= rq->load_next))
 		load_sample(rq, now);
-	bool is_leaving = leaves(rq, prev, reason);
-	struct thread *next = is_leaving ? take_next(rq) : prev;
-	if (is_leaving) {
+	struct thread *next = choose_next(rq, prev, reason);
+	if (next) {
 		count_switch(rq, prev, next, now, reason);
 		assert(!load_relaxed(&next->on_cpu));
 		store_relaxed(&next->state, THREAD_RUNNING);
@@ -131,12 +132,13 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 		rq->prev = prev;
 		__atomic_store_n(&self->current, next, __ATOMIC_RELAXED);
 	}
-	runq_arm_slice(rq, next);
+	struct thread *current = next ? next : prev;
+	runq_arm_slice(rq, current);
 	// Under the lock: sched_interrupt() sets `pending` before it takes it.
-	if (unlikely(load_relaxed(&next->pending)))
+	if (unlikely(load_relaxed(&current->pending)))
 		store_relaxed(&self->resched, SCHED_PENDING);
 	spin_unlock(&rq->lock);
-	if (!is_leaving)
+	if (!next)
 		return NULL;
 	hal_context_set_entry_stack(next->stack_top);
 	if (next->mm.space && next->mm.space != prev->mm.space)
@@ -164,7 +166,7 @@ static no_inline void finish_slow(struct runq *rq, struct thread *prev)
 		migrate(rq, prev);
 }
 
-void upcall_finish_switch(void)
+no_inline void upcall_finish_switch(void)
 {
 	struct runq *rq = this_cpu_ptr(runq);
 	struct thread *prev = rq->prev;

@@ -10,7 +10,7 @@
 //   queue the thread on a busy CPU            full fence
 //   full fence                                look for ready threads to steal
 //   look at idle_set again: kick              none: wait for an interrupt
-#include <uapi/errno.h>
+#include <hal/cpu.h>
 
 #include "runq.h"
 
@@ -180,6 +180,19 @@ static no_inline void wake_elsewhere(struct thread *thread, struct runq *home, s
 	runq_push(to, thread, ENQUEUE_WAKE);
 }
 
+/** Whether @thread is off its stack, so that any CPU may have it. One that may not stay on the CPU that
+ *  it is leaving is waited for: that CPU is in the middle of a switch and needs no lock to finish. */
+static bool has_left(struct thread *thread, struct runq *home)
+{
+	if (likely(!load_acquire(&thread->on_cpu)))
+		return true;
+	if (home->cpu == this_cpu() || sched_may_run_on(thread, home->cpu))
+		return false;
+	while (load_acquire(&thread->on_cpu))
+		hal_cpu_relax();
+	return true;
+}
+
 void sched_wake_locked(struct thread *thread, struct runq *rq)
 {
 	struct thread *curr = cpu_current(rq->cpu);
@@ -190,7 +203,7 @@ void sched_wake_locked(struct thread *thread, struct runq *rq)
 		return;
 	}
 	store_relaxed(&thread->state, THREAD_READY);
-	if (likely(!load_acquire(&thread->on_cpu))) {
+	if (likely(has_left(thread, rq))) {
 		struct runq *to = sched_choose(thread, rq);
 		if (unlikely(to != rq)) {
 			wake_elsewhere(thread, rq, to);

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: MIT
+// The order in which a run queue gives its threads out, on a queue of no CPU and in made-up time.
+#include <lib/string.h>
+#include <lib/test.h>
+#include <mm/slab.h>
+#include <uapi/errno.h>
+
+#include "../runq.h"
+
+#define MANY 2000
+
+static struct runq *make_queue(void)
+{
+	struct runq *rq = kzalloc(sizeof(*rq));
+	struct thread *idle = kzalloc(sizeof(*idle));
+	runq_init(rq, CPUS_MAX, idle);
+	rq->charge_stamp = 0;
+	return rq;
+}
+
+static void free_queue(struct runq *rq)
+{
+	EXPECT_EQ(load_relaxed(&rq->ready_count), 0);
+	EXPECT_EQ(load_relaxed(&rq->ready_bands), 0);
+	kfree(rq->idle);
+	kfree(rq);
+}
+
+/** A thread of which only the scheduler's part exists. */
+static struct thread *make_thread(enum sched_policy policy, unsigned rt_priority, int nice)
+{
+	struct thread *thread = kzalloc(sizeof(*thread));
+	struct sched_part *part = &thread->sched;
+	part->policy = policy;
+	part->rt_priority = rt_priority;
+	part->nice = nice;
+	part->base_band = policy == SCHED_FIFO || policy == SCHED_RR ? BAND_REALTIME :
+			  policy == SCHED_BATCH			     ? BAND_BATCH :
+			  policy == SCHED_IDLE			     ? BAND_IDLE :
+								       BAND_USER;
+	part->vruntime_home = HOME_NONE;
+	list_init(&part->rt_node);
+	rbnode_init(&part->fair_node);
+	fair_set_weight(part);
+	fair_renew(part);
+	thread_update_rank(thread);
+	return thread;
+}
+
+static struct thread *take(struct runq *rq)
+{
+	struct thread *thread = runq_first(rq);
+	if (!thread)
+		return NULL;
+	runq_dequeue(rq, thread);
+	if (thread->sched.band >= BAND_SYSTEM)
+		fair_picked(rq, thread);
+	return thread;
+}
+
+TEST(sched, S1_bands_are_strict)
+{
+	struct runq *rq = make_queue();
+	struct thread *order[] = {
+		make_thread(SCHED_FIFO, 80, 0), make_thread(SCHED_RR, 50, 0),
+		make_thread(SCHED_FIFO, 1, 0),	make_thread(SCHED_NORMAL, 0, 19),
+		make_thread(SCHED_BATCH, 0, -20), make_thread(SCHED_IDLE, 0, -20),
+	};
+	for (unsigned i = array_len(order); i-- > 0;)
+		runq_enqueue(rq, order[i], ENQUEUE_NEW);
+	EXPECT_EQ(load_relaxed(&rq->ready_count), array_len(order));
+	for (unsigned i = 0; i < array_len(order); i++) {
+		EXPECT(take(rq) == order[i]);
+		kfree(order[i]);
+	}
+	EXPECT(take(rq) == NULL);
+	free_queue(rq);
+}
+
+TEST(sched, S1_lock_holder_runs_in_user_band)
+{
+	struct runq *rq = make_queue();
+	struct thread *batch = make_thread(SCHED_BATCH, 0, 0);
+	struct thread *holder = make_thread(SCHED_IDLE, 0, 0);
+	holder->sched.lock_depth = 1;
+	runq_enqueue(rq, batch, ENQUEUE_NEW);
+	runq_enqueue(rq, holder, ENQUEUE_NEW);
+	EXPECT(take(rq) == holder);
+	holder->sched.lock_depth = 0;
+	runq_enqueue(rq, holder, ENQUEUE_PREEMPTED);
+	EXPECT(take(rq) == batch);
+	EXPECT(take(rq) == holder);
+	kfree(batch);
+	kfree(holder);
+	free_queue(rq);
+}
+
+TEST(sched, S1_fifo_runs_until_it_blocks_and_rr_alternates)
+{
+	struct runq *rq = make_queue();
+	struct thread *a = make_thread(SCHED_FIFO, 10, 0), *b = make_thread(SCHED_FIFO, 10, 0);
+	runq_enqueue(rq, b, ENQUEUE_NEW);
+	runq_charge(rq, a, 100 * sched_slice_ticks);
+	EXPECT(!runq_must_switch(rq, a, SWITCH_PREEMPT));
+	EXPECT(runq_must_switch(rq, a, SWITCH_YIELD));
+	// Preempted by a better one it stays first; having yielded it is last.
+	runq_enqueue(rq, a, ENQUEUE_PREEMPTED);
+	EXPECT(take(rq) == a);
+	runq_enqueue(rq, a, ENQUEUE_YIELD);
+	EXPECT(take(rq) == b);
+	EXPECT(take(rq) == a);
+
+	a->sched.policy = b->sched.policy = SCHED_RR;
+	a->sched.slice_left = b->sched.slice_left = (int64_t)sched_slice_ticks;
+	runq_enqueue(rq, b, ENQUEUE_NEW);
+	runq_charge(rq, a, rq->charge_stamp + sched_slice_ticks / 2);
+	EXPECT(!runq_must_switch(rq, a, SWITCH_PREEMPT));
+	runq_charge(rq, a, rq->charge_stamp + sched_slice_ticks / 2);
+	EXPECT(runq_must_switch(rq, a, SWITCH_PREEMPT));
+	runq_enqueue(rq, a, ENQUEUE_PREEMPTED);
+	EXPECT(take(rq) == b);
+	EXPECT(take(rq) == a);
+	kfree(a);
+	kfree(b);
+	free_queue(rq);
+}
+
+/** Run @count CPU-bound threads for @slices slices; ticks of each in run_ticks. */
+static void run_threads(struct runq *rq, struct thread **threads, unsigned count, unsigned slices)
+{
+	for (unsigned i = 0; i < count; i++)
+		runq_enqueue(rq, threads[i], ENQUEUE_NEW);
+	struct thread *curr = take(rq);
+	for (unsigned i = 0; i < slices; i++) {
+		uint64_t step = sched_slice_ticks + i % 7; // timers are late by a little
+		runq_charge(rq, curr, rq->charge_stamp + step);
+		curr->sched.run_ticks += step;
+		if (!runq_must_switch(rq, curr, SWITCH_PREEMPT))
+			continue;
+		runq_enqueue(rq, curr, ENQUEUE_PREEMPTED);
+		curr = take(rq);
+	}
+	runq_enqueue(rq, curr, ENQUEUE_PREEMPTED);
+	while (take(rq))
+		;
+}
+
+/** @part of @whole is @percent, give or take @tolerance percent of that. */
+static bool is_share(uint64_t part, uint64_t whole, unsigned percent, unsigned tolerance)
+{
+	uint64_t wanted = whole / 100 * percent;
+	uint64_t slack = wanted / 100 * tolerance;
+	return part + slack >= wanted && part <= wanted + slack;
+}
+
+TEST(sched, S3_equal_threads_get_equal_shares)
+{
+	struct runq *rq = make_queue();
+	struct thread *threads[4];
+	uint64_t whole = 0;
+	for (unsigned i = 0; i < 4; i++)
+		threads[i] = make_thread(SCHED_NORMAL, 0, 0);
+	run_threads(rq, threads, 4, 1000);
+	for (unsigned i = 0; i < 4; i++)
+		whole += threads[i]->sched.run_ticks;
+	for (unsigned i = 0; i < 4; i++) {
+		EXPECT(is_share(threads[i]->sched.run_ticks, whole, 25, 2));
+		kfree(threads[i]);
+	}
+	free_queue(rq);
+}
+
+TEST(sched, S3_nice_weighs)
+{
+	struct runq *rq = make_queue();
+	// 1024 : 335 : 110 of 1469
+	struct thread *threads[3] = {make_thread(SCHED_NORMAL, 0, 0), make_thread(SCHED_NORMAL, 0, 5),
+				     make_thread(SCHED_NORMAL, 0, 10)};
+	static const unsigned weights[3] = {1024, 335, 110};
+	uint64_t whole = 0;
+	run_threads(rq, threads, 3, 5000);
+	for (unsigned i = 0; i < 3; i++)
+		whole += threads[i]->sched.run_ticks;
+	for (unsigned i = 0; i < 3; i++) {
+		uint64_t per_mille = threads[i]->sched.run_ticks * 1000 / whole;
+		uint64_t wanted = weights[i] * 1000 / 1469;
+		EXPECT(per_mille * 100 >= wanted * 95 && per_mille * 100 <= wanted * 105 + 100);
+		kfree(threads[i]);
+	}
+	free_queue(rq);
+}
+
+TEST(sched, S3_sleeping_saves_nothing_up)
+{
+	struct runq *rq = make_queue();
+	struct thread *hog = make_thread(SCHED_NORMAL, 0, 0);
+	struct thread *sleeper = make_thread(SCHED_NORMAL, 0, 0);
+	runq_enqueue(rq, sleeper, ENQUEUE_NEW);
+	EXPECT(take(rq) == sleeper);
+	runq_charge(rq, hog, 1000 * sched_slice_ticks);
+	runq_enqueue(rq, sleeper, ENQUEUE_WAKE);
+	// It goes first at once, but then it gets half and not all of the next slices.
+	EXPECT(fair_preempts(sleeper, hog) || hog->sched.vruntime == rq->fair[BAND_USER].vtime);
+	struct thread *threads[1] = {hog};
+	sleeper->sched.run_ticks = hog->sched.run_ticks = 0;
+	run_threads(rq, threads, 1, 100);
+	uint64_t whole = hog->sched.run_ticks + sleeper->sched.run_ticks;
+	EXPECT(is_share(sleeper->sched.run_ticks, whole, 50, 4));
+	kfree(hog);
+	kfree(sleeper);
+	free_queue(rq);
+}
+
+TEST(sched, S3_yield_goes_behind_everybody)
+{
+	struct runq *rq = make_queue();
+	struct thread *threads[3];
+	for (unsigned i = 0; i < 3; i++)
+		threads[i] = make_thread(SCHED_NORMAL, 0, (int)i);
+	runq_enqueue(rq, threads[1], ENQUEUE_NEW);
+	runq_enqueue(rq, threads[2], ENQUEUE_NEW);
+	runq_enqueue(rq, threads[0], ENQUEUE_YIELD);
+	EXPECT(take(rq) == threads[1]);
+	EXPECT(take(rq) == threads[2]);
+	EXPECT(take(rq) == threads[0]);
+	for (unsigned i = 0; i < 3; i++)
+		kfree(threads[i]);
+	free_queue(rq);
+}
+
+TEST(sched, S4_queues_have_no_bound)
+{
+	struct runq *rq = make_queue();
+	struct thread **threads = kcalloc(MANY, sizeof(*threads));
+	for (unsigned i = 0; i < MANY; i++) {
+		threads[i] = make_thread(i % 2 ? SCHED_FIFO : SCHED_NORMAL, i % 2 ? 7 : 0, 0);
+		runq_enqueue(rq, threads[i], ENQUEUE_NEW);
+	}
+	EXPECT_EQ(load_relaxed(&rq->ready_count), MANY);
+	// Real time in order of arrival, then the fair ones: those came in order, too.
+	for (unsigned i = 1; i < MANY; i += 2)
+		EXPECT(take(rq) == threads[i]);
+	for (unsigned i = 0; i < MANY; i += 2)
+		EXPECT(take(rq) == threads[i]);
+	for (unsigned i = 0; i < MANY; i++)
+		kfree(threads[i]);
+	kfree(threads);
+	free_queue(rq);
+}
+
+TEST(sched, S9_stolen_threads_keep_lag_and_order)
+{
+	struct runq *from = make_queue(), *to = make_queue();
+	to->cpu = CPUS_MAX + 1;
+	from->fair[BAND_USER].vtime = 1000000000;
+	to->fair[BAND_USER].vtime = 5000;
+	struct thread *first = make_thread(SCHED_NORMAL, 0, 0);
+	struct thread *second = make_thread(SCHED_NORMAL, 0, 0);
+	runq_enqueue(from, first, ENQUEUE_NEW);
+	runq_enqueue(from, second, ENQUEUE_NEW);
+	EXPECT(runq_first_movable(from, 0) == first);
+	EXPECT(runq_last_movable(from, 0) == second);
+	store_relaxed(&first->on_cpu, 1); // has not left its stack
+	EXPECT(runq_first_movable(from, 0) == second);
+	store_relaxed(&first->on_cpu, 0);
+	runq_take_away(from, first, to);
+	EXPECT_EQ(load_relaxed(&first->sched.cpu), to->cpu);
+	runq_enqueue(to, first, ENQUEUE_MOVE);
+	EXPECT_EQ(first->sched.vruntime, 5000);
+	EXPECT(take(to) == first && take(from) == second);
+	kfree(first);
+	kfree(second);
+	free_queue(from);
+	free_queue(to);
+}
