@@ -11,6 +11,7 @@
 #include <kernel/log.h>
 #include <kernel/main.h>
 #include <kernel/param.h>
+#include <kernel/random.h>
 #include <kernel/smp.h>
 #include <kernel/time.h>
 #include <kernel/upcall.h>
@@ -69,6 +70,7 @@ void upcall_boot(void)
 	hal_clock_init();
 	time_init();
 	time_init_cpu();
+	random_init();
 	log_devices();
 	smp_init();
 	quiesce_init_cpu();

@@ -12,7 +12,7 @@ static void setup(void)
 {
 	spin_init(&lock);
 	explore_name(&lock.next, "lock.next");
-	explore_name(&lock.owner, "lock.owner");
+	explore_name(&lock.is_taken, "lock.is_taken");
 	explore_name(&shared, "shared");
 	inside = entered = 0;
 	rounds = 2;
@@ -83,11 +83,11 @@ EXPLORE(spin_trylock, .run = explore_run_cpus, .cpus = 2, .bodies = 2, .bound = 
 static void test_then_set_body(unsigned self)
 {
 	(void)self;
-	while (load_acquire(&lock.owner))
+	while (load_acquire(&lock.is_taken))
 		hal_cpu_relax();
-	store_release(&lock.owner, 1);
+	store_release(&lock.is_taken, 1);
 	critical_section();
-	store_release(&lock.owner, 0);
+	store_release(&lock.is_taken, 0);
 }
 
 EXPLORE(mutant_spin_test_then_set, .run = explore_run_cpus, .cpus = 2, .bodies = 2, .bound = 2,
@@ -101,7 +101,7 @@ static void setup_two(void)
 	setup();
 	spin_init(&other_lock);
 	explore_name(&other_lock.next, "other.next");
-	explore_name(&other_lock.owner, "other.owner");
+	explore_name(&other_lock.is_taken, "other.owner");
 }
 
 static void opposite_body(unsigned self)

@@ -27,6 +27,8 @@
 	(hal_explore_point(p), atomic_fetch_or_explicit((p), (v), memory_order_acq_rel))
 #define fetch_and_acq_rel(p, v)                                                                    \
 	(hal_explore_point(p), atomic_fetch_and_explicit((p), (v), memory_order_acq_rel))
+#define exchange_acquire(p, v)                                                                      \
+	(hal_explore_point(p), atomic_exchange_explicit((p), (v), memory_order_acquire))
 #define exchange_acq_rel(p, v)                                                                     \
 	(hal_explore_point(p), atomic_exchange_explicit((p), (v), memory_order_acq_rel))
 

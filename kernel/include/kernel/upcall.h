@@ -7,6 +7,7 @@
 #include <lib/types.h>
 
 struct mm_space;
+struct process;
 struct thread;
 struct trapframe;
 
@@ -46,6 +47,8 @@ void upcall_fault_signal(struct trapframe *tf, int signo, int code, vaddr_t addr
 /** proc: current's `pending` word is not 0: deliver signals, stop, or die. Interrupts on. */
 void upcall_pending_work(struct trapframe *tf);
 
+/** dev: current's process, which leads a session, ends: its terminal is let go and hung up. */
+void upcall_session_leader_exit(struct process *process);
 /** abi: the Linux call in @tf, and a native call that is not on the fast path. Interrupts on. They
  *  write the result into @tf themselves. */
 void upcall_linux_syscall(struct trapframe *tf);

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: MIT
+// Wait queues: no wake is lost (W1), each wait ends once, by a wake or by its deadline (W3); and
+// mutants with the classic faults.
+#include "threads.h"
+
+#include <kernel/time.h>
+#include <sched/sched.h>
+#include <sched/waitq.h>
+#include <uapi/errno.h>
+
+static struct sched_waitq wq;
+static unsigned items; // wq.lock
+static unsigned taken; // wq.lock
+static unsigned timeouts; // wq.lock
+
+static void setup(void)
+{
+	sched_waitq_init(&wq);
+	explore_name(&wq.lock.next, "wq.lock.next");
+	explore_name(&wq.lock.is_taken, "wq.lock.is_taken");
+	items = taken = timeouts = 0;
+}
+
+static void produce(void)
+{
+	irqflags_t flags = spin_lock_irqsave(&wq.lock);
+
+	items++;
+	sched_waitq_wake_one_locked(&wq);
+	spin_unlock_irqrestore(&wq.lock, flags);
+}
+
+static void consume(nsec_t deadline)
+{
+	irqflags_t flags = spin_lock_irqsave(&wq.lock);
+	err_t err = 0;
+
+	while (!items && !err)
+		err = sched_waitq_wait(&wq, &flags, deadline, 0, 0);
+	if (err) {
+		EXPLORE_EXPECT(err == -ETIMEDOUT);
+		timeouts++;
+	} else {
+		items--;
+		taken++;
+	}
+	spin_unlock_irqrestore(&wq.lock, flags);
+}
+
+static void two_consumers_body(unsigned self)
+{
+	if (self == 2) {
+		produce();
+		produce();
+	} else {
+		consume(NSEC_NEVER);
+	}
+}
+
+static void check_two_taken(void)
+{
+	EXPLORE_EXPECT(taken == 2 && items == 0);
+	EXPLORE_EXPECT(sched_waitq_is_empty(&wq));
+}
+
+EXPLORE(W1_wake_one_is_not_lost, .run = explore_run_threads, .cpus = 3, .bodies = 3, .bound = 2,
+	.setup = setup, .body = two_consumers_body, .check = check_two_taken);
+
+static void one_consumer_body(unsigned self)
+{
+	if (self == 1)
+		produce();
+	else
+		consume(NSEC_NEVER);
+}
+
+static void check_one_taken(void)
+{
+	EXPLORE_EXPECT(taken == 1 && items == 0);
+	EXPLORE_EXPECT(sched_waitq_is_empty(&wq));
+}
+
+EXPLORE(W1_block_and_wake, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 3,
+	.setup = setup, .body = one_consumer_body, .check = check_one_taken);
+EXPLORE(W1_block_and_wake_one_cpu, .run = explore_run_threads, .cpus = 1, .bodies = 2, .bound = 3,
+	.setup = setup, .body = one_consumer_body, .check = check_one_taken);
+
+/** A consumer that may time out and one that may not: the item must reach one of them, so the
+ *  patient one ends however the race between wake and deadline goes. */
+static void timeout_body(unsigned self)
+{
+	switch (self) {
+	case 0:
+		consume(time_now() + 10 * NSEC_PER_USEC);
+		break;
+	case 1:
+		produce();
+		break;
+	}
+}
+
+static void check_timeout(void)
+{
+	EXPLORE_EXPECT(taken + timeouts == 1);
+	EXPLORE_EXPECT(items + taken == 1);
+	EXPLORE_EXPECT(sched_waitq_is_empty(&wq));
+}
+
+EXPLORE(W3_wake_or_timeout, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 2,
+	.flags = EXPLORE_TIMERS, .setup = setup, .body = timeout_body, .check = check_timeout);
+
+/** One item for two sleepers of which one gives up: a wake that chose it after it gave up would
+ *  leave the other asleep for ever. */
+static void wake_not_spent_body(unsigned self)
+{
+	switch (self) {
+	case 0:
+		consume(time_now() + 10 * NSEC_PER_USEC);
+		break;
+	case 1:
+		produce();
+		produce();
+		break;
+	case 2:
+		consume(NSEC_NEVER);
+		break;
+	}
+}
+
+static void check_not_spent(void)
+{
+	EXPLORE_EXPECT(taken + timeouts == 2);
+	EXPLORE_EXPECT(items + taken == 2);
+}
+
+EXPLORE(W3_wake_is_not_spent_on_a_leaver, .run = explore_run_threads, .cpus = 2, .bodies = 3,
+	.bound = 1, .flags = EXPLORE_TIMERS, .setup = setup, .body = wake_not_spent_body,
+	.check = check_not_spent);
+
+/** Mutant: the condition is looked at, then the thread blocks, with the lock free in between. */
+static struct thread *_Atomic sleeper;
+static _Atomic uint32_t is_ready;
+
+static void mutant_setup(void)
+{
+	setup();
+	atomic_init(&sleeper, NULL);
+	atomic_init(&is_ready, 0);
+	explore_name(&sleeper, "sleeper");
+	explore_name(&is_ready, "is_ready");
+}
+
+static void mutant_lost_wakeup_body(unsigned self)
+{
+	if (self == 0) {
+		store_release(&sleeper, current_thread());
+		if (!load_acquire(&is_ready)) {
+			// The wake may come here, and finds nobody blocked.
+			sched_prepare_block();
+			sched_block();
+		}
+	} else {
+		struct thread *thread;
+
+		store_release(&is_ready, 1);
+		thread = load_acquire(&sleeper);
+		if (thread)
+			sched_wake(thread);
+	}
+}
+
+EXPLORE(mutant_lost_wakeup, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 2,
+	.flags = EXPLORE_MUTANT, .setup = mutant_setup, .body = mutant_lost_wakeup_body);
+
+/** The same with the two steps in the right order is no mutant. */
+static void prepared_body(unsigned self)
+{
+	if (self == 0) {
+		store_release(&sleeper, current_thread());
+		sched_prepare_block();
+		fence_seq_cst();
+		if (load_acquire(&is_ready))
+			sched_cancel_block();
+		else
+			sched_block();
+	} else {
+		struct thread *thread;
+
+		store_release(&is_ready, 1);
+		fence_seq_cst();
+		thread = load_acquire(&sleeper);
+		if (thread)
+			sched_wake(thread);
+	}
+}
+
+EXPLORE(W1_prepare_then_check, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 3,
+	.setup = mutant_setup, .body = prepared_body);
+
+/** Mutant: the queue's lock is let go before the waiter stands on it. */
+static void mutant_unlock_first_consume(void)
+{
+	irqflags_t flags = spin_lock_irqsave(&wq.lock);
+	bool must_wait = !items;
+
+	spin_unlock_irqrestore(&wq.lock, flags);
+	flags = spin_lock_irqsave(&wq.lock);
+	if (must_wait)
+		sched_waitq_wait(&wq, &flags, NSEC_NEVER, 0, 0);
+	items--;
+	taken++;
+	spin_unlock_irqrestore(&wq.lock, flags);
+}
+
+static void mutant_unlock_first_body(unsigned self)
+{
+	if (self == 1)
+		produce();
+	else
+		mutant_unlock_first_consume();
+}
+
+EXPLORE(mutant_unlock_before_wait, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 2,
+	.flags = EXPLORE_MUTANT, .setup = setup, .body = mutant_unlock_first_body);
+
+/** Mutant: a sleeper that was woken and timed out at once believes the timeout, though the waker
+ *  chose it: the item's wake is spent on a thread that leaves, and nobody else is woken. */
+static void mutant_trust_timeout_body(unsigned self)
+{
+	irqflags_t flags;
+	nsec_t deadline = time_now() + 10 * NSEC_PER_USEC;
+
+	if (self == 1) {
+		produce();
+		return;
+	}
+	flags = spin_lock_irqsave(&wq.lock);
+	while (!items) {
+		sched_waitq_wait(&wq, &flags, self == 0 ? deadline : NSEC_NEVER, 0, 0);
+		if (self == 0 && time_now() >= deadline) {
+			timeouts++;
+			goto unlock;
+		}
+	}
+	items--;
+	taken++;
+unlock:
+	spin_unlock_irqrestore(&wq.lock, flags);
+}
+
+static void mutant_trust_timeout_check(void)
+{
+	// The producer's item was either taken, or nobody was chosen for it.
+	EXPLORE_EXPECT(taken + timeouts == 1);
+	EXPLORE_EXPECT(taken == 1 || items == 1);
+}
+
+EXPLORE(W3_timeout_leaves_the_item, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 2,
+	.flags = EXPLORE_TIMERS, .setup = setup, .body = mutant_trust_timeout_body,
+	.check = mutant_trust_timeout_check);
