@@ -47,6 +47,8 @@ static size_t copy_shifted(uint8_t *d, const uint8_t *s, size_t n)
 	size_t done = 0;
 	word_t carry = 0;
 
+	if (n < lead + WORD)
+		return 0;
 	for (size_t i = 0; i < lead; i++)
 		carry |= (word_t)s[i] << (8 * i);
 	for (; n - done >= lead + 4 * WORD; done += 4 * WORD) {

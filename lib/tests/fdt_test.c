@@ -284,14 +284,16 @@ TEST(lib, fdt_refuses_every_truncation)
 
 TEST(lib, fdt_refuses_properties_that_reach_outside)
 {
-	static const uint32_t lengths[] = {9, 12, 0x7fffffff, 0xfffffff4, 0xffffffff};
+	// With the fourth, a sum that wraps would lead back to the NOP, round and round.
+	static const uint32_t lengths[] = {9, 12, 0x7fffffff, 0xfffffff0, 0xffffffff};
 	struct fdt fdt;
 
 	for (size_t i = 0; i < array_len(lengths); i++) {
 		memset(&builder, 0, sizeof(builder));
 		build_node(&builder, "");
+		build_cell(&builder, 4);
 		build_cells(&builder, "p", 1);
-		put_cell(builder.tree + 12, lengths[i]);
+		put_cell(builder.tree + 16, lengths[i]);
 		build_end(&builder);
 		build_finish(&builder);
 		EXPECT_EQ(fdt_open(&fdt, builder.blob, builder.len), -EINVAL);
