@@ -55,6 +55,9 @@ struct fs_setattr {
 };
 
 must_check err_t fs_open(const struct fs_at *at, uint32_t open_flags, uint32_t mode, struct file **file);
+/** The same for exec: only permission to execute was asked before, none to read is needed. */
+must_check err_t fs_open_walk(const struct fs_at *at, unsigned walk_flags, uint32_t open_flags,
+			      struct file **file);
 must_check err_t fs_stat(const struct fs_at *at, unsigned walk_flags, struct fs_stat *stat);
 must_check err_t fs_stat_file(struct file *file, struct fs_stat *stat);
 must_check err_t fs_setattr(const struct fs_at *at, unsigned walk_flags, const struct fs_setattr *attr);

@@ -57,12 +57,14 @@ struct process {
 	struct sighand *sighand;
 	struct list sigqueue; // to the process as a whole (p)
 	uint64_t sigpending; // bits of sigqueue (p)
-	uint32_t state; // enum process_state (p)
+	_Atomic uint32_t state; // enum process_state (tree lock)
 	int exit_status; // as wait4 gives it (p)
 	uint32_t stop_signal; // stopped by, 0 = runs (p)
-	uint32_t stop_reported, continued; // for WUNTRACED, WCONTINUED (p)
+	uint32_t stop_unreported, continue_unreported; // for WUNTRACED, WCONTINUED (p)
 	uint32_t is_exiting; // exit_group, fatal signal or exec is ending the others (p)
 	struct sched_waitq child_wait; // wait4 sleeps here
+	uint32_t child_events; // changes of children so far (child_wait.lock)
+	struct sched_waitq stop_wait; // stopped threads sleep here
 	struct sched_waitq exec_wait; // exec waits for the other threads here
 	struct rlimit limits[RLIMIT_COUNT]; // p
 	struct file *exe; // holds a reference (p)
@@ -72,9 +74,8 @@ struct process {
 	uint64_t child_run_ns; // of reaped children (p)
 	uint64_t minor_faults;
 	nsec_t start_time;
+	uint32_t has_execed; // setpgid of a child that did: -EACCES
 	uint32_t dumpable, no_new_privs, pdeath_signal, child_subreaper;
-	struct timer alarm_timer; // ITIMER_REAL
-	nsec_t alarm_interval;
 	struct tty *tty; // controlling terminal (tree lock)
 };
 enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };

@@ -27,11 +27,12 @@ void signal_set_temporary_mask(uint64_t mask);
 void signal_restore_mask(void);
 /** sigtimedwait. The signal's number or -EAGAIN, -EINTR. */
 must_check int64_t signal_wait(uint64_t set, nsec_t deadline, struct siginfo *info);
+/** Linux's 128-byte siginfo_t of @info. */
+void signal_encode_info(void *linux_siginfo, const struct siginfo *info);
 /** rt_sigreturn: the result register afterwards. */
 void signal_return(struct trapframe *tf);
 
 /** Errors that a restartable system call returns instead of -EINTR: delivery turns them into a restart
- *  or into -EINTR, by SA_RESTART. Never seen by programs. */
-#define ERESTARTSYS 512 // restart if SA_RESTART or no handler
-#define ERESTARTNOHAND 514 // restart only if no handler
-#define ERESTART_RESTARTBLOCK 516 // like ERESTARTNOHAND, with adjusted arguments
+ *  or into -EINTR, by SA_RESTART. Never seen by programs: -ERESTARTSYS (restart if SA_RESTART or no
+ *  handler), -ERESTARTNOHAND and -ERESTART_RESTARTBLOCK (restart only if no handler ran). */
+#include <uapi/errno.h>

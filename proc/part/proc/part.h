@@ -7,6 +7,7 @@
 #include <uapi/signal.h>
 
 struct process;
+struct sched_completion;
 
 struct proc_part {
 	struct process *process; // NULL for kernel threads
@@ -22,7 +23,5 @@ struct proc_part {
 	uint64_t clear_child_tid; // user address, 0 = none
 	uint64_t robust_list, robust_list_len; // user address
 	uint64_t set_child_tid;
-	int exit_code;
-	struct thread *vfork_waiter;
-	uint32_t is_exiting;
+	struct sched_completion *vfork_done; // the parent waits on it until exec or exit
 };

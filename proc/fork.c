@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: MIT
+// clone, fork and vfork: the child is built aside, complete, and only then made visible and started.
+// Whatever fails on the way is undone in reverse; the parent does not notice but for the error.
+#include "internal.h"
+
+#include <fs/fs.h>
+#include <hal/context.h>
+#include <lib/string.h>
+#include <mm/space.h>
+#include <mm/ucopy.h>
+#include <object/fdtable.h>
+#include <sched/fpu.h>
+
+enum {
+	CLONE_VM = 0x100, CLONE_FS = 0x200, CLONE_FILES = 0x400, CLONE_SIGHAND = 0x800,
+	CLONE_PIDFD = 0x1000, CLONE_VFORK = 0x4000, CLONE_PARENT = 0x8000, CLONE_THREAD = 0x10000,
+	CLONE_SYSVSEM = 0x40000, CLONE_SETTLS = 0x80000, CLONE_PARENT_SETTID = 0x100000,
+	CLONE_CHILD_CLEARTID = 0x200000, CLONE_DETACHED = 0x400000, CLONE_CHILD_SETTID = 0x1000000
+};
+#define CLONE_KNOWN                                                                                \
+	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT |          \
+	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                       \
+	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID)
+#define THREADS_MAX 256
+
+static err_t check_args(const struct clone_args *args)
+{
+	uint64_t flags = args->flags;
+	if (flags & ~(uint64_t)CLONE_KNOWN)
+		return -EINVAL;
+	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
+		return -EINVAL;
+	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+		return -EINVAL;
+	if (args->exit_signal > NSIG)
+		return -EINVAL;
+	return 0;
+}
+
+/** Registers, thread pointer and floating-point state. */
+static err_t copy_machine_state(struct thread *child, struct trapframe *tf,
+				const struct clone_args *args)
+{
+	*child->tf = *tf;
+	hal_tf_set_result(child->tf, 0);
+	if (args->stack)
+		hal_tf_set_sp(child->tf, args->stack);
+	hal_context_init_user(&child->context, child->stack_top);
+	hal_context_copy_user(&child->context, &current_thread()->context);
+	if (args->flags & CLONE_SETTLS)
+		hal_tf_set_tls(child->tf, &child->context, args->tls);
+	return sched_fpu_copy(child);
+}
+
+/** Address space, descriptors, directories, credentials: each shared or copied. */
+static err_t copy_resources(struct thread *child, uint64_t flags)
+{
+	struct thread *self = current_thread();
+	if (flags & CLONE_VM) {
+		child->mm.space = self->mm.space;
+		mm_space_get(child->mm.space);
+	} else {
+		child->mm.space = mm_space_fork(self->mm.space);
+	}
+	if (flags & CLONE_FILES) {
+		child->object.fds = self->object.fds;
+		fdtable_get(child->object.fds);
+	} else {
+		child->object.fds = fdtable_copy(self->object.fds);
+	}
+	if (flags & CLONE_FS) {
+		child->fs.context = self->fs.context;
+		fs_context_get(child->fs.context);
+	} else {
+		child->fs.context = fs_context_copy(self->fs.context);
+	}
+	child->object.cred = self->object.cred;
+	if (child->object.cred)
+		cred_get(child->object.cred);
+	return child->mm.space && child->object.fds && child->fs.context ? 0 : -ENOMEM;
+}
+
+static void drop_resources(struct thread *child)
+{
+	if (child->mm.space)
+		mm_space_put(child->mm.space);
+	if (child->object.fds)
+		fdtable_put(child->object.fds);
+	if (child->fs.context)
+		fs_context_put(child->fs.context);
+	if (child->object.cred)
+		cred_put(child->object.cred);
+	child->mm.space = NULL;
+	child->object.fds = NULL;
+	child->fs.context = NULL;
+	child->object.cred = NULL;
+}
+
+/** What a new process takes over from the parent's. */
+static err_t copy_process(struct process *process, const struct clone_args *args)
+{
+	struct process *parent = current_process();
+	if (args->flags & CLONE_SIGHAND) {
+		process->sighand = parent->sighand;
+		fetch_add_relaxed(&process->sighand->refs, 1);
+	} else {
+		process->sighand = sighand_copy(parent->sighand);
+	}
+	if (!process->sighand)
+		return -ENOMEM;
+	spin_lock(&parent->lock);
+	memcpy(process->limits, parent->limits, sizeof(process->limits));
+	memcpy(process->name, parent->name, sizeof(process->name));
+	process->exe = parent->exe;
+	if (process->exe)
+		file_get(process->exe);
+	process->dumpable = parent->dumpable;
+	process->no_new_privs = parent->no_new_privs;
+	spin_unlock(&parent->lock);
+	process->exit_signal = args->exit_signal;
+	return 0;
+}
+
+static void init_thread_part(struct thread *child, uint32_t tid, const struct clone_args *args)
+{
+	struct proc_part *self = &current_thread()->proc, *part = &child->proc;
+	part->tid = tid;
+	part->sigmask = self->sigmask;
+	list_init(&part->sigqueue);
+	if (!(args->flags & CLONE_VM) || (args->flags & CLONE_VFORK)) {
+		part->altstack_base = self->altstack_base;
+		part->altstack_size = self->altstack_size;
+		part->altstack_flags = self->altstack_flags;
+	}
+	part->altstack_flags |= part->altstack_size ? 0 : 2; // SS_DISABLE
+	if (args->flags & CLONE_CHILD_CLEARTID)
+		part->clear_child_tid = args->child_tid;
+	if (args->flags & CLONE_CHILD_SETTID) {
+		part->set_child_tid = args->child_tid;
+		atomic_init(&child->pending, PEND_START);
+	}
+}
+
+/** Link @child into its process; a new process into the tree. -EAGAIN: too many threads. -EINTR: the
+ *  parent is being killed, and a child born now would be missed. */
+static err_t publish(struct thread *child, struct process *process, uint64_t flags)
+{
+	struct process *self = current_process();
+	struct thread *thread = current_thread();
+	spin_lock(&proc_tree_lock);
+	spin_lock(&self->lock);
+	err_t err = load_relaxed(&thread->pending) & (PEND_EXIT | PEND_SIGNAL) ? -EINTR : 0;
+	if (!err && process == self && self->thread_count >= THREADS_MAX)
+		err = -EAGAIN;
+	if (!err && process == self) {
+		list_push_back(&self->threads, &child->proc.node);
+		self->thread_count++;
+		if (self->stop_signal)
+			fetch_or_acq_rel(&child->pending, PEND_STOP);
+	}
+	spin_unlock(&self->lock);
+	if (!err && process != self) {
+		process_get(process); // the tree's; the first reference is the thread's
+		list_push_back(&process->threads, &child->proc.node);
+		process->thread_count = 1;
+		process->leader = child;
+		process->parent = flags & CLONE_PARENT ? self->parent : self;
+		process->sid = self->sid;
+		process->tty = self->tty;
+		list_push_back(&process->parent->children, &process->sibling);
+		pgrp_join_locked(process, self->pgid);
+	}
+	spin_unlock(&proc_tree_lock);
+	return err;
+}
+
+void vfork_finish(struct thread *child)
+{
+	struct sched_completion *done = child->proc.vfork_done;
+	child->proc.vfork_done = NULL;
+	if (done)
+		sched_completion_finish(done);
+}
+
+/** A process for the child: current's own for a thread. NULL: *@err says why. */
+static struct process *choose_process(const struct clone_args *args, err_t *err)
+{
+	if (args->flags & CLONE_THREAD) {
+		process_get(current_process());
+		return current_process();
+	}
+	*err = process_count_inc();
+	if (*err)
+		return NULL;
+	struct process *process = process_create();
+	*err = process ? copy_process(process, args) : -ENOMEM;
+	if (!*err)
+		return process;
+	if (process)
+		process_put(process);
+	process_count_dec();
+	return NULL;
+}
+
+int64_t proc_clone(struct trapframe *tf, const struct clone_args *args)
+{
+	struct process *self = current_process();
+	struct sched_completion vfork_done;
+	uint32_t tid;
+	err_t err = check_args(args);
+	if (err)
+		return err;
+	struct process *process = choose_process(args, &err);
+	if (!process)
+		return err;
+	struct thread *child = thread_create(current_thread()->name);
+	err = child ? pid_alloc(&tid) : -ENOMEM;
+	if (err)
+		goto drop_thread;
+	init_thread_part(child, tid, args);
+	child->proc.process = process;
+	if (process != self)
+		process->pid = tid;
+	child->proc.pid = process->pid;
+	err = copy_resources(child, args->flags);
+	if (!err)
+		err = copy_machine_state(child, tf, args);
+	if (!err)
+		err = sched_copy_params(child, current_thread());
+	if (!err && (args->flags & CLONE_PARENT_SETTID) && mm_store_user32(args->parent_tid, tid))
+		err = -EFAULT;
+	if (err)
+		goto drop_resources;
+	if (args->flags & CLONE_VFORK) {
+		sched_completion_init(&vfork_done);
+		child->proc.vfork_done = &vfork_done;
+	}
+	pid_set_thread(tid, child);
+	if (process != self)
+		pid_set_process(tid, process);
+	err = publish(child, process, args->flags);
+	if (err)
+		goto unpublish;
+	sched_start(child);
+	// Not to be interrupted: the child has our stack until it execs or ends.
+	if (args->flags & CLONE_VFORK)
+		sched_completion_wait(&vfork_done);
+	return tid;
+
+unpublish:
+	pid_set_thread(tid, NULL);
+	if (process != self)
+		pid_set_process(tid, NULL);
+drop_resources:
+	drop_resources(child);
+	pid_free(tid);
+drop_thread:
+	if (child)
+		thread_put(child);
+	if (process != self)
+		process_count_dec();
+	process_put(process);
+	return err;
+}

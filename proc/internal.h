@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+// What the files of proc/ share.
+//
+// Locks, in order: tree_lock (who is whose parent, groups, sessions, the pid table, states) → a
+// process's lock (its threads, signals, stop and exit) → its sighand's lock. All are taken with
+// interrupts on and never by interrupt handlers.
+#pragma once
+
+#include <proc/process.h>
+#include <proc/signal.h>
+#include <sched/sched.h>
+#include <uapi/errno.h>
+
+/** Bits of thread.pending. */
+enum {
+	PEND_SIGNAL = 1, // a signal that is not masked waits
+	PEND_EXIT = 2, // the process or this thread must end
+	PEND_STOP = 4, // the process is stopped
+	PEND_START = 8, // first return to user mode: store the tid
+	PEND_RESTART = 16, // a call returned ERESTART*, but no signal is left
+};
+
+extern struct spinlock proc_tree_lock;
+
+/** Set bits of @thread's pending word and make it look. */
+void proc_set_pending(struct thread *thread, uint32_t bits);
+static inline void proc_clear_pending(struct thread *thread, uint32_t bits)
+{
+	fetch_and_acq_rel(&thread->pending, ~bits);
+}
+
+// pid.c: the table of numbers. An entry names a thread, a process, or both (a leader).
+must_check err_t pid_alloc(uint32_t *pid);
+void pid_free(uint32_t pid);
+void pid_set_thread(uint32_t pid, struct thread *thread);
+void pid_set_process(uint32_t pid, struct process *process);
+struct process *pid_process_locked(uint32_t pid); // tree lock; no reference
+void pgrp_join_locked(struct process *process, uint32_t pgid);
+void pgrp_leave_locked(struct process *process);
+/** Visit the members of a group (tree lock). */
+void pgrp_for_each_locked(uint32_t pgid, void (*visit)(void *arg, struct process *process), void *arg);
+bool pgrp_exists_locked(uint32_t pgid, uint32_t sid);
+bool pgrp_is_orphaned_locked(uint32_t pgid);
+void pid_init(void);
+
+// process.c
+struct process *process_create(void);
+extern struct process *proc_init_process; // PID 1
+/** Of one user or in all: counted at fork and reap. */
+must_check err_t process_count_inc(void);
+void process_count_dec(void);
+struct sighand *sighand_create(void);
+struct sighand *sighand_copy(struct sighand *from);
+void sighand_put(struct sighand *sighand);
+
+// fork.c: the child of vfork has let go of its parent's address space.
+void vfork_finish(struct thread *child);
+
+// exit.c
+/** Make all other threads of current's process end, and wait for them (exec). -EINTR: this one must. */
+must_check err_t proc_end_other_threads(void);
+/** Reaping: unlink a zombie (tree lock held), then forget its number and the tree's reference. */
+void process_unlink_locked(struct process *process);
+void process_forget(struct process *process);
+/** The process lock is held: every thread but @except must end. */
+void proc_end_threads_locked(struct process *process, struct thread *except);
+
+// wait.c: a child of @parent ended, stopped or goes on.
+void proc_child_event(struct process *parent);
+
+// signal_send.c
+void signal_flush(struct list *queue, uint64_t *pending);
+/** Recompute PEND_SIGNAL of @thread (process lock held). */
+void signal_recalc_locked(struct thread *thread);
+/** Send with the tree lock held: nobody is told of a continued process. */
+void signal_send_locked(struct process *process, const struct siginfo *info);
+/** SIGCHLD (or its exit signal) to @parent about @child (tree lock held). */
+void signal_notify_parent_locked(struct process *parent, struct process *child, int code, int status);
+bool signal_is_ignored_locked(struct process *process, int signo);
+/** Take the next signal that is not in current's mask; false: none. Process lock held. */
+bool signal_dequeue_locked(uint64_t mask, struct siginfo *info);
+#define SIGNALS_STOP (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
+#define SIGNALS_FORCED (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
+#define SIGNALS_IGNORED_BY_DEFAULT                                                                 \
+	(SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT))
+#define SIG_DFL 0
+#define SIG_IGN 1
+enum {
+	SA_NOCLDSTOP = 1, SA_NOCLDWAIT = 2, SA_SIGINFO = 4, SA_RESTORER = 0x04000000, SA_ONSTACK = 0x08000000,
+	SA_RESTART = 0x10000000, SA_NODEFER = 0x40000000
+};
+#define SA_RESETHAND 0x80000000ul
+
+/** @process was continued: tell its parent. */
+void proc_report_continue(struct process *process);
+/** Real and saved user id of @process. */
+void proc_get_uids(struct process *process, uint32_t *uid, uint32_t *suid);
+must_check err_t proc_send_to_member(struct process *process, struct thread *thread,
+				     const struct siginfo *info);
+
+// sigframe.c
+must_check err_t sigframe_push(struct trapframe *tf, const struct siginfo *info,
+			       const struct sigaction *action, uint64_t saved_mask);
+void sigframe_init(void);
+/** Map the page that handlers without a restorer return through; its address, 0 = none. */
+must_check err_t sigpage_map(struct mm_space *space);

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: MIT
+// Numbers of threads and processes, and process groups.
+//
+// The table has two levels: a fixed array of chunks, made when first needed and kept. A look-up is two
+// loads. Numbers are given out in ascending order and reused only after all others were.
+#include "internal.h"
+
+#include <lib/bitmap.h>
+#include <mm/slab.h>
+
+#define PID_MAX 32768
+#define CHUNK 256
+
+struct pid_entry {
+	struct thread *thread; // tree lock
+	struct process *process; // tree lock
+};
+
+struct spinlock proc_tree_lock = SPINLOCK_INIT;
+static struct pid_entry *_Atomic chunks[PID_MAX / CHUNK];
+static unsigned long used[PID_MAX / BITS_PER_LONG]; // tree lock
+static uint32_t last_pid; // tree lock
+
+#define GROUP_BUCKETS 64
+static struct list groups[GROUP_BUCKETS]; // processes by pgid (tree lock)
+
+void pid_init(void)
+{
+	bitmap_set(used, 0);
+	for (unsigned i = 0; i < GROUP_BUCKETS; i++)
+		list_init(&groups[i]);
+}
+
+static struct pid_entry *entry_of(uint32_t pid)
+{
+	struct pid_entry *chunk = pid < PID_MAX ? load_acquire(&chunks[pid / CHUNK]) : NULL;
+	return chunk ? &chunk[pid % CHUNK] : NULL;
+}
+
+/** Make sure that @pid has an entry. */
+static err_t ensure_chunk(uint32_t pid)
+{
+	if (load_acquire(&chunks[pid / CHUNK]))
+		return 0;
+	struct pid_entry *chunk = kcalloc(CHUNK, sizeof(*chunk)), *expected = NULL;
+	if (!chunk)
+		return -ENOMEM;
+	if (!cas_acq_rel(&chunks[pid / CHUNK], &expected, chunk))
+		kfree(chunk);
+	return 0;
+}
+
+err_t pid_alloc(uint32_t *pid)
+{
+	spin_lock(&proc_tree_lock);
+	size_t found = bitmap_find_next_zero(used, PID_MAX, last_pid + 1);
+	if (found >= PID_MAX)
+		found = bitmap_find_next_zero(used, PID_MAX, 2);
+	if (found < PID_MAX) {
+		bitmap_set(used, found);
+		last_pid = (uint32_t)found;
+	}
+	spin_unlock(&proc_tree_lock);
+	if (found >= PID_MAX)
+		return -EAGAIN;
+	err_t err = ensure_chunk((uint32_t)found);
+	if (err)
+		pid_free((uint32_t)found);
+	else
+		*pid = (uint32_t)found;
+	return err;
+}
+
+void pid_free(uint32_t pid)
+{
+	spin_lock(&proc_tree_lock);
+	bitmap_clear(used, pid);
+	spin_unlock(&proc_tree_lock);
+}
+
+void pid_set_thread(uint32_t pid, struct thread *thread)
+{
+	spin_lock(&proc_tree_lock);
+	entry_of(pid)->thread = thread;
+	spin_unlock(&proc_tree_lock);
+}
+
+void pid_set_process(uint32_t pid, struct process *process)
+{
+	spin_lock(&proc_tree_lock);
+	entry_of(pid)->process = process;
+	spin_unlock(&proc_tree_lock);
+}
+
+struct process *pid_process_locked(uint32_t pid)
+{
+	struct pid_entry *entry = entry_of(pid);
+	return entry ? entry->process : NULL;
+}
+
+struct process *process_find(uint32_t pid)
+{
+	spin_lock(&proc_tree_lock);
+	struct process *process = pid_process_locked(pid);
+	if (process)
+		process_get(process);
+	spin_unlock(&proc_tree_lock);
+	return process;
+}
+
+struct thread *thread_find(uint32_t tid)
+{
+	spin_lock(&proc_tree_lock);
+	struct pid_entry *entry = entry_of(tid);
+	struct thread *thread = entry ? entry->thread : NULL;
+	if (thread)
+		thread_get(thread);
+	spin_unlock(&proc_tree_lock);
+	return thread;
+}
+
+/** The first process with a number >= @pid, with a reference. */
+static struct process *next_process(uint32_t pid)
+{
+	struct process *process = NULL;
+	spin_lock(&proc_tree_lock);
+	for (; pid < PID_MAX && !process; pid++) {
+		pid = (uint32_t)bitmap_find_next_set(used, PID_MAX, pid);
+		process = pid < PID_MAX ? pid_process_locked(pid) : NULL;
+	}
+	if (process)
+		process_get(process);
+	spin_unlock(&proc_tree_lock);
+	return process;
+}
+
+void process_for_each(bool (*visit)(void *arg, struct process *process), void *arg)
+{
+	struct process *process;
+	bool go_on = true;
+	for (uint32_t pid = 1; go_on && (process = next_process(pid)); ) {
+		pid = process->pid + 1;
+		go_on = visit(arg, process);
+		process_put(process);
+	}
+}
+
+void pgrp_join_locked(struct process *process, uint32_t pgid)
+{
+	process->pgid = pgid;
+	list_push_back(&groups[pgid % GROUP_BUCKETS], &process->pgrp_node);
+}
+
+void pgrp_leave_locked(struct process *process)
+{
+	list_remove(&process->pgrp_node);
+}
+
+void pgrp_for_each_locked(uint32_t pgid, void (*visit)(void *arg, struct process *process), void *arg)
+{
+	struct process *process, *next;
+	list_for_each_entry_safe(process, next, &groups[pgid % GROUP_BUCKETS], pgrp_node) {
+		if (process->pgid == pgid)
+			visit(arg, process);
+	}
+}
+
+bool pgrp_exists_locked(uint32_t pgid, uint32_t sid)
+{
+	struct process *process;
+	list_for_each_entry(process, &groups[pgid % GROUP_BUCKETS], pgrp_node) {
+		if (process->pgid == pgid && process->sid == sid)
+			return true;
+	}
+	return false;
+}
+
+/** Has no member with a living parent in another group of the same session. */
+bool pgrp_is_orphaned_locked(uint32_t pgid)
+{
+	struct process *process;
+	list_for_each_entry(process, &groups[pgid % GROUP_BUCKETS], pgrp_node) {
+		struct process *parent = process->parent;
+		if (process->pgid == pgid && load_relaxed(&process->state) == PROCESS_ALIVE &&
+		    parent && parent->pgid != pgid && parent->sid == process->sid)
+			return false;
+	}
+	return true;
+}
+
+bool proc_pgrp_in_session(uint32_t pgid, uint32_t sid)
+{
+	spin_lock(&proc_tree_lock);
+	bool exists = pgrp_exists_locked(pgid, sid);
+	spin_unlock(&proc_tree_lock);
+	return exists;
+}
+
+bool proc_pgrp_is_orphaned(uint32_t pgid)
+{
+	spin_lock(&proc_tree_lock);
+	bool is_orphaned = pgrp_is_orphaned_locked(pgid);
+	spin_unlock(&proc_tree_lock);
+	return is_orphaned;
+}
