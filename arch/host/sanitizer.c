@@ -54,8 +54,9 @@ __attribute__((no_sanitize_thread)) void host_san_leave(struct host_stack *prev,
 		host_cpu()->dead_fiber = here;
 	if (!next->fiber)
 		next->fiber = __tsan_create_fiber(0);
-	// no_sync: the kernel's own atomics must order two threads; that is what is checked.
-	__tsan_switch_to_fiber(next->fiber, __tsan_switch_to_fiber_no_sync);
+	// This orders the two threads as they follow each other on this CPU, which program order
+	// does on a machine; what one did on another CPU the kernel's own atomics must order.
+	__tsan_switch_to_fiber(next->fiber, 0);
 }
 
 static void san_arrive(struct host_stack *self)

@@ -25,6 +25,7 @@ uint64_t hal_tf_tls(const struct trapframe *tf, const struct hal_context *ctx)
 struct host_sigcontext {
 	uint64_t pc, sp, fp, nr, args[6];
 	int64_t result;
+	uint64_t ipc_tag, ipc_badge, ipc_sender, ipc_words[8];
 	uint64_t has_fpu;
 	uint8_t fpu[64];
 };
@@ -44,9 +45,13 @@ void hal_sigcontext_save(void *sc, const struct trapframe *tf, const void *fpu)
 		.fp = tf->fp,
 		.nr = tf->nr,
 		.result = tf->result,
+		.ipc_tag = tf->ipc_tag,
+		.ipc_badge = tf->ipc_badge,
+		.ipc_sender = tf->ipc_sender,
 		.has_fpu = fpu != NULL,
 	};
 	memcpy(to->args, tf->args, sizeof(to->args));
+	memcpy(to->ipc_words, tf->ipc_words, sizeof(to->ipc_words));
 	if (fpu)
 		memcpy(to->fpu, fpu, sizeof(to->fpu));
 }
@@ -61,7 +66,11 @@ err_t hal_sigcontext_restore(struct trapframe *tf, const void *sc, void *fpu)
 	tf->fp = from->fp;
 	tf->nr = from->nr;
 	tf->result = from->result;
+	tf->ipc_tag = from->ipc_tag;
+	tf->ipc_badge = from->ipc_badge;
+	tf->ipc_sender = from->ipc_sender;
 	memcpy(tf->args, from->args, sizeof(tf->args));
+	memcpy(tf->ipc_words, from->ipc_words, sizeof(tf->ipc_words));
 	if (fpu && from->has_fpu)
 		memcpy(fpu, from->fpu, sizeof(from->fpu));
 	return 0;

@@ -37,6 +37,8 @@ struct explore_scenario {
 /** One body on each CPU, without kernel or threads under it, interrupts off. */
 void explore_run_cpus(const struct explore_scenario *self);
 
+/** The current run ends here, and well. */
+noreturn_fn void explore_pass(void);
 /** The current run fails with @why. */
 noreturn_fn void explore_fail(const char *file, int line, const char *why);
 #define EXPLORE_EXPECT(cond) ((cond) ? (void)0 : explore_fail(__FILE__, __LINE__, #cond))
