@@ -273,9 +273,10 @@ void pagetable_for_each(struct pagetable *pt, vaddr_t va, vaddr_t end,
 	}
 }
 
-/** Free the tables below @table (of @level) that lie wholly within [@va, @end). Levels are few, so
- *  the recursion is at most three deep. */
-static void free_tables(struct pagetable *pt, pte_t *table, unsigned level, vaddr_t va, vaddr_t end)
+/** Take the tables below @table (of @level) that lie wholly within [@va, @end) out of the tree and put
+ *  them in front of @chain. Levels are few, so the recursion is at most three deep. */
+static pte_t *detach_tables(struct pagetable *pt, pte_t *table, unsigned level, vaddr_t va,
+			    vaddr_t end, pte_t *chain)
 {
 	uint64_t span = 1ul << level_shift(level);
 	vaddr_t next;
@@ -285,17 +286,36 @@ static void free_tables(struct pagetable *pt, pte_t *table, unsigned level, vadd
 		pte_t entry = pte_load(slot);
 		if (!hal_pte_is_present(entry) || hal_pte_is_leaf(entry, level))
 			continue;
+		pte_t *below = entry_table(entry);
 		if (level > 1)
-			free_tables(pt, entry_table(entry), level - 1, va, next);
+			chain = detach_tables(pt, below, level - 1, va, next, chain);
 		if (!is_aligned(va, span) || next - va < span)
 			continue;
 		pte_store(slot, hal_pte_none());
-		table_free(entry_table(entry));
+		// An address is even, so to a walker that still comes by it is an entry not present.
+		pte_store(&below[0], (pte_t){(uintptr_t)chain});
+		chain = below;
 		fetch_add_relaxed(&pt->table_count, -1);
+	}
+	return chain;
+}
+
+pte_t *pagetable_detach_range(struct pagetable *pt, vaddr_t va, vaddr_t end)
+{
+	return detach_tables(pt, pt->root, hal_pte_levels() - 1, va, end, NULL);
+}
+
+void pagetable_free_chain(pte_t *chain)
+{
+	while (chain) {
+		pte_t *table = chain;
+		chain = (pte_t *)(uintptr_t)pte_load(&table[0]).bits;
+		pte_store(&table[0], hal_pte_none());
+		table_free(table);
 	}
 }
 
 void pagetable_free_range(struct pagetable *pt, vaddr_t va, vaddr_t end)
 {
-	free_tables(pt, pt->root, hal_pte_levels() - 1, va, end);
+	pagetable_free_chain(pagetable_detach_range(pt, va, end));
 }

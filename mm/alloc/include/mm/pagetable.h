@@ -41,6 +41,11 @@ void pagetable_for_each(struct pagetable *pt, vaddr_t va, vaddr_t end,
  *  walks them. */
 void pagetable_free_range(struct pagetable *pt, vaddr_t va, vaddr_t end);
 
+/** The same in two steps, for page tables that CPUs walk: take the tables out of the tree, flush, free
+ *  the chain of them. */
+pte_t *pagetable_detach_range(struct pagetable *pt, vaddr_t va, vaddr_t end);
+void pagetable_free_chain(pte_t *chain);
+
 /** The level-0 entry for @va in a page table without large leaves, or NULL. */
 static inline pte_t *pagetable_walk(const struct pagetable *pt, vaddr_t va)
 {

@@ -41,7 +41,6 @@ struct mm_space {
 	struct sched_rwlock lock;
 	struct rbtree areas; // by start address (l)
 	struct mm_area *_Atomic hint; // last area found by a fault: only a hint, never stale (l)
-	struct mm_area *brk_area; // the last area of the heap, NULL when empty or not known (l)
 	struct pagetable table;
 	vaddr_t brk_start, brk; // (l)
 	vaddr_t mmap_top; // search for free ranges goes downward from here
@@ -49,13 +48,15 @@ struct mm_space {
 	uint64_t gap_above; // (l)
 	uint64_t total_pages, locked_pages; // mapped by areas (l)
 	uint64_t data_pages; // of them private and writable: RLIMIT_DATA (l)
-	uint32_t area_count; // (l)
 	_Atomic uint32_t changes; // bumped by every change of areas: a fault that slept looks again
 	_Atomic uint64_t resident_pages;
 	uint64_t limit_as_pages, limit_data_pages, limit_stack; // RLIMIT_AS, _DATA, _STACK copies
 	// what exec laid out, for /proc/PID/{cmdline,environ,stat,exe}
 	vaddr_t arg_start, arg_end, env_start, env_end, stack_top, code_start, code_end;
 };
+
+/** Areas of all spaces together: tests balance their books with it. */
+uint64_t mm_areas_in_use(void);
 
 /** A new space without areas; refs 1. NULL = no memory. */
 must_check struct mm_space *mm_space_create(void);
@@ -68,6 +69,8 @@ void mm_space_put(struct mm_space *space);
 /** Make @space this CPU's. At switch, interrupts off. Allots an ASID when needed. NULL (a kernel
  *  thread) changes nothing: the last space stays, and mm_space_put() chases it away if it dies. */
 void mm_space_activate(struct mm_space *space);
+/** Its long form, for space_inline.h: takes part in this generation of ASIDs. */
+void mm_space_activate_slow(struct mm_space *space);
 /** For the IPC fast path: true if mm_space_activate_fast() may be used for @space (not NULL) on this
  *  CPU. Interrupts off from here to the activation. */
 static inline bool mm_space_is_fast(struct mm_space *space);
@@ -91,6 +94,9 @@ struct mm_object_ops {
 	/** The owner calls frame_written() for what it writes into pages by other ways than user
 	 *  mappings, so code pages need not be synchronised at each mapping. */
 	bool reports_writes;
+	/** Pages live in memory only, so nobody needs to know when a shared mapping writes: a page got
+	 *  for reading may be mapped writable at once. */
+	bool is_memory;
 };
 
 /** Embedded by its owner (a vnode's page cache, a region). */
@@ -122,7 +128,10 @@ struct mm_map_request {
 	unsigned max_prot; // what mprotect may later add (file opened read-only and shared: no write)
 };
 
-/** mmap. -ENOMEM, -EINVAL, -EEXIST, -EOVERFLOW. */
+/** Lowest address that can be mapped. */
+#define MM_USER_BASE 0x10000ul
+
+/** mmap. -ENOMEM, -EINVAL, -EEXIST, -EOVERFLOW, -EPERM (below MM_USER_BASE). */
 must_check err_t mm_map(struct mm_space *space, const struct mm_map_request *request, vaddr_t *addr);
 err_t mm_unmap(struct mm_space *space, vaddr_t addr, uint64_t size);
 err_t mm_protect(struct mm_space *space, vaddr_t addr, uint64_t size, unsigned prot);
@@ -150,6 +159,12 @@ bool mm_area_next(struct mm_space *space, vaddr_t addr, struct mm_area_info *inf
 /** Read or write another space's memory (exec's stack, /proc/PID/mem): faults pages in. */
 must_check err_t mm_space_read(struct mm_space *space, vaddr_t addr, void *buf, size_t len);
 must_check err_t mm_space_write(struct mm_space *space, vaddr_t addr, const void *buf, size_t len);
+
+/** Hold the page of @addr, faulted in for reading (@is_write: for writing, not shared copy-on-write),
+ *  by a reference to its frame: for copies through the direct map. May sleep. The page may be unmapped
+ *  while it is held. -EFAULT, -EACCES, -EIO, -ENOMEM. */
+must_check err_t mm_space_pin(struct mm_space *space, vaddr_t addr, bool is_write,
+			      struct frame **frame);
 
 /** A key for a shared futex: object+index or space+address of the word at @addr. */
 struct mm_key {

@@ -29,7 +29,7 @@ static inline void mm_space_activate_fast(struct mm_space *space)
 		// Either a roll-over of ASIDs on another CPU sees the tag, or it is seen here.
 		fence_seq_cst();
 		if (unlikely(load_relaxed(&mm_asid_generation) != cpu->generation)) {
-			mm_space_activate(space);
+			mm_space_activate_slow(space);
 			return;
 		}
 	}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+// Life of an address space, and what others read of it: /proc, exec, futexes, long messages.
+#include <hal/cache.h>
+#include <kernel/assert.h>
+#include <lib/string.h>
+#include <uapi/errno.h>
+
+#include "private.h"
+
+/** Between mmap_top and the end of user space: the stack, and the addresses it may grow to. */
+#define STACK_ROOM MIB(16)
+
+static struct slab_cache *space_cache;
+
+/** Caches exist from the first space on, which is made before there is a second thread to race. */
+static void init_once(void)
+{
+	static struct spinlock lock = SPINLOCK_INIT;
+	spin_lock(&lock);
+	if (!space_cache) {
+		// private.h's tricks with entries.
+		pte_t leaf = hal_pte_leaf(0, HAL_PROT_READ, 0);
+		verify(leaf.bits & PTE_PRESENT);
+		verify(!hal_pte_is_present((pte_t){leaf.bits & ~PTE_PRESENT}));
+		verify(!hal_pte_is_present((pte_t){PTE_BUSY}));
+		area_init();
+		object_init_once();
+		space_cache = slab_cache_create("mm_space", sizeof(struct mm_space), 64);
+	}
+	spin_unlock(&lock);
+}
+
+struct mm_space *mm_space_create(void)
+{
+	if (unlikely(!space_cache))
+		init_once();
+	struct mm_space *space = slab_alloc_zeroed(space_cache);
+	if (!space)
+		return NULL;
+	if (pagetable_init_user(&space->table) != 0) {
+		slab_free(space_cache, space);
+		return NULL;
+	}
+	atomic_init(&space->refs, 1);
+	space->root = hal_direct_paddr(space->table.root);
+	sched_rwlock_init(&space->lock);
+	space->mmap_top = HAL_USER_TOP - STACK_ROOM;
+	space->search_from = space->mmap_top;
+	space->limit_as_pages = UINT64_MAX;
+	space->limit_data_pages = UINT64_MAX;
+	space->limit_stack = MIB(8);
+	return space;
+}
+
+void mm_space_get(struct mm_space *space)
+{
+	fetch_add_relaxed(&space->refs, 1);
+}
+
+bool mm_space_try_get(struct mm_space *space)
+{
+	uint32_t refs = load_relaxed(&space->refs);
+	while (refs != 0) {
+		if (cas_acquire(&space->refs, &refs, refs + 1))
+			return true;
+	}
+	return false;
+}
+
+static void destroy_areas(struct mm_space *space)
+{
+	struct mm_gather gather;
+	gather_init(&gather, NULL);
+	struct mm_area *area = rbtree_first_entry(&space->areas, struct mm_area, node);
+	while (area) {
+		struct mm_area *next = area_next(area);
+		gather_unmap(&gather, &space->table, area->start, area->end);
+		area_remove(area);
+		area_free(area);
+		area = next;
+	}
+	gather_finish(&gather);
+}
+
+void mm_space_put(struct mm_space *space)
+{
+	if (fetch_sub_acq_rel(&space->refs, 1) != 1)
+		return;
+	asid_chase_away(space);
+	destroy_areas(space);
+	// The last entry of the root reaches beyond the last user address.
+	uint64_t span = (uint64_t)HAL_PAGE_SIZE << (hal_pte_levels() - 1) * HAL_PT_BITS;
+	pagetable_free_range(&space->table, 0, align_up(HAL_USER_TOP, span));
+	pagetable_destroy_user(&space->table);
+	slab_free(space_cache, space);
+}
+
+static void describe_area(const struct mm_space *space, const struct mm_area *area,
+			  struct mm_area_info *info)
+{
+	info->name[0] = '\0';
+	info->inode = 0;
+	if (area->object && area->object->ops->describe)
+		area->object->ops->describe(area->object, info->name, sizeof(info->name),
+					    &info->inode);
+	else if (area->flags & MM_STACK)
+		strlcpy(info->name, "[stack]", sizeof(info->name));
+	else if (!area->object && area->start < space->brk && area->end > space->brk_start)
+		strlcpy(info->name, "[heap]", sizeof(info->name));
+}
+
+static bool count_entry(void *arg, vaddr_t va, pte_t *entry)
+{
+	(void)va;
+	(void)entry;
+	++*(uint64_t *)arg;
+	return true;
+}
+
+bool mm_area_next(struct mm_space *space, vaddr_t addr, struct mm_area_info *info)
+{
+	sched_read_lock(&space->lock);
+	struct mm_area *area = area_find(space, addr);
+	if (area) {
+		info->start = area->start;
+		info->end = area->end;
+		info->flags = area->flags;
+		info->offset = area->object ? area->first_page << HAL_PAGE_SHIFT : 0;
+		info->resident_pages = 0;
+		pagetable_for_each(&space->table, area->start, area->end, count_entry,
+				   &info->resident_pages);
+		describe_area(space, area, info);
+	}
+	sched_read_unlock(&space->lock);
+	return area != NULL;
+}
+
+/** The frame that @addr is mapped to with the right to write, if @is_write; with a reference. As a
+ *  writer: a fault under the read lock could drop the frame before the reference is taken. */
+static struct frame *mapped_frame(struct mm_space *space, vaddr_t addr, bool is_write)
+{
+	struct frame *frame = NULL;
+	sched_write_lock(&space->lock);
+	struct mm_area *area = area_find(space, addr);
+	pte_t *entry = pagetable_walk(&space->table, addr);
+	if (area && area->start <= addr && entry) {
+		pte_t pte = pte_load(entry);
+		if (hal_pte_is_present(pte) && (!is_write || is_writable(area, pte))) {
+			frame = entry_frame(pte);
+			frame_get(frame);
+		}
+	}
+	sched_write_unlock(&space->lock);
+	return frame;
+}
+
+err_t mm_space_pin(struct mm_space *space, vaddr_t addr, bool is_write, struct frame **frame)
+{
+	if (addr >= HAL_USER_TOP)
+		return -EFAULT;
+	for (;;) {
+		*frame = mapped_frame(space, addr, is_write);
+		if (*frame)
+			return 0;
+		err_t err = mm_fault(space, addr, is_write ? HAL_FAULT_WRITE : HAL_FAULT_READ);
+		if (err)
+			return err;
+	}
+}
+
+/** How much of [@addr, @addr+@len) lies in @addr's page. */
+static size_t in_page(vaddr_t addr, size_t len)
+{
+	return min(len, (size_t)(HAL_PAGE_SIZE - addr % HAL_PAGE_SIZE));
+}
+
+err_t mm_space_read(struct mm_space *space, vaddr_t addr, void *buf, size_t len)
+{
+	for (size_t part; len > 0; addr += part, buf = (char *)buf + part, len -= part) {
+		struct frame *frame;
+		err_t err = mm_space_pin(space, addr, false, &frame);
+		if (err)
+			return err;
+		part = in_page(addr, len);
+		memcpy(buf, (char *)frame_direct(frame) + addr % HAL_PAGE_SIZE, part);
+		frame_put(frame);
+	}
+	return 0;
+}
+
+static bool is_executable(struct mm_space *space, vaddr_t addr)
+{
+	sched_read_lock(&space->lock);
+	struct mm_area *area = area_find(space, addr);
+	bool is_exec = area && area->start <= addr && (area->flags & HAL_PROT_EXEC);
+	sched_read_unlock(&space->lock);
+	return is_exec;
+}
+
+err_t mm_space_write(struct mm_space *space, vaddr_t addr, const void *buf, size_t len)
+{
+	for (size_t part; len > 0; addr += part, buf = (const char *)buf + part, len -= part) {
+		struct frame *frame;
+		err_t err = mm_space_pin(space, addr, true, &frame);
+		if (err)
+			return err;
+		part = in_page(addr, len);
+		char *to = (char *)frame_direct(frame) + addr % HAL_PAGE_SIZE;
+		memcpy(to, buf, part);
+		frame_written(frame);
+		if (is_executable(space, addr))
+			hal_cache_sync_code(to, part);
+		frame_put(frame);
+	}
+	return 0;
+}
+
+err_t mm_futex_key(struct mm_space *space, vaddr_t addr, bool is_private, struct mm_key *key)
+{
+	if (!is_aligned(addr, sizeof(uint32_t)))
+		return -EINVAL;
+	if (addr >= HAL_USER_TOP)
+		return -EFAULT;
+	*key = (struct mm_key){(uintptr_t)space, addr};
+	if (is_private)
+		return 0;
+	err_t err = 0;
+	sched_read_lock(&space->lock);
+	struct mm_area *area = area_find(space, addr);
+	if (!area || area->start > addr)
+		err = -EFAULT;
+	else if (area->flags & MM_SHARED)
+		*key = (struct mm_key){(uintptr_t)area->object,
+				       (area->first_page << HAL_PAGE_SHIFT) + (addr - area->start)};
+	sched_read_unlock(&space->lock);
+	return err;
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+// Shootdown: after an entry lost permissions, every CPU that may hold its translation forgets it
+// before the caller goes on. Only CPUs in space->active are asked. A CPU that is asked and does not
+// have the space any more forgets all of it and leaves the set, so it is asked only once.
+//
+// Whoever changes entries stores them first, then (after a fence) reads the set; who joins the set
+// puts in his bit first and (after a fence) walks tables. So a CPU missing in the set sees the change.
+#include <hal/bootinfo.h>
+#include <kernel/assert.h>
+#include <lib/string.h>
+
+#include "private.h"
+
+#define FLUSH_PAGES_MAX 16 // beyond, all of the space
+
+struct flush {
+	struct mm_space *space;
+	vaddr_t start, end;
+};
+
+static inline void flush_range_by(uint32_t asid, vaddr_t start, vaddr_t end)
+{
+	if (end - start > FLUSH_PAGES_MAX * HAL_PAGE_SIZE) {
+		hal_tlb_flush_asid(asid);
+		return;
+	}
+	for (vaddr_t va = start; va < end; va += HAL_PAGE_SIZE)
+		hal_tlb_flush_page(asid, va);
+}
+
+static inline unsigned long *active_word(struct mm_space *space, cpuid_t cpu)
+{
+	return &space->active.bits[cpu / BITS_PER_LONG];
+}
+
+/** On each CPU of the set, interrupts off. */
+static void flush_here(const struct flush *flush)
+{
+	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
+	if (load_relaxed(&cpu->space) == flush->space) {
+		flush_range_by(load_relaxed(&cpu->asid_tag) & MM_ASID_MASK, flush->start,
+			       flush->end);
+		return;
+	}
+	// Entries under an ASID of an older generation cannot be used before this CPU flushes all.
+	uint32_t asid = load_relaxed(&flush->space->asid_tag) & MM_ASID_MASK;
+	if (asid)
+		hal_tlb_flush_asid(asid);
+	__atomic_fetch_and(active_word(flush->space, this_cpu()),
+			   ~(1ul << (this_cpu() % BITS_PER_LONG)), __ATOMIC_SEQ_CST);
+}
+
+static void flush_call(void *arg)
+{
+	flush_here(arg);
+}
+
+/** Ask the other CPUs of the set. */
+static no_inline void flush_elsewhere(struct flush *flush)
+{
+	struct cpuset others;
+	for (unsigned i = 0; i < array_len(others.bits); i++)
+		others.bits[i] = __atomic_load_n(&flush->space->active.bits[i], __ATOMIC_RELAXED);
+	bitmap_clear(others.bits, this_cpu());
+	smp_call_many(&others, flush_call, flush);
+}
+
+void tlb_flush_range(struct mm_space *space, vaddr_t start, vaddr_t end)
+{
+	if (HAL_TLB_BROADCASTS) {
+		uint32_t asid = load_relaxed(&space->asid_tag) & MM_ASID_MASK;
+		if (asid)
+			flush_range_by(asid, start, end);
+		return;
+	}
+	struct flush flush = {space, start, end};
+	fence_seq_cst();
+	irqflags_t flags = hal_irq_save();
+	cpuid_t self = this_cpu();
+	unsigned long others = 0;
+	size_t words = (bootinfo.cpu_count + BITS_PER_LONG - 1) / BITS_PER_LONG;
+	for (size_t i = 0; i < words; i++) {
+		unsigned long word = __atomic_load_n(&space->active.bits[i], __ATOMIC_RELAXED);
+		if (i == self / BITS_PER_LONG) {
+			unsigned long bit = 1ul << (self % BITS_PER_LONG);
+			if (word & bit)
+				flush_here(&flush);
+			word &= ~bit;
+		}
+		others |= word;
+	}
+	hal_irq_restore(flags);
+	if (unlikely(others))
+		flush_elsewhere(&flush);
+}
+
+void tlb_flush_page_here(struct mm_space *space, vaddr_t va)
+{
+	irqflags_t flags = hal_irq_save();
+	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
+	if (load_relaxed(&cpu->space) == space)
+		hal_tlb_flush_page(load_relaxed(&cpu->asid_tag) & MM_ASID_MASK, va);
+	hal_irq_restore(flags);
+}
+
+void gather_init(struct mm_gather *gather, struct mm_space *space)
+{
+	gather->space = space;
+	gather->start = HAL_USER_TOP;
+	gather->end = 0;
+	gather->count = 0;
+}
+
+void gather_finish(struct mm_gather *gather)
+{
+	if (gather->space && gather->start < gather->end)
+		tlb_flush_range(gather->space, gather->start, gather->end);
+	if (gather->space && gather->count)
+		fetch_sub_release(&gather->space->resident_pages, gather->count);
+	for (unsigned i = 0; i < gather->count; i++)
+		frame_put(gather->frames[i]);
+	gather_init(gather, gather->space);
+}
+
+void gather_unmap(struct mm_gather *gather, struct pagetable *table, vaddr_t start, vaddr_t end)
+{
+	vaddr_t next;
+	for (; start < end; start = next) {
+		pte_t *entry = pagetable_run(table, start, end, &next);
+		if (!entry)
+			continue;
+		for (; start < next; start += HAL_PAGE_SIZE, entry++) {
+			pte_t old = pte_load(entry);
+			if (old.bits == 0)
+				continue;
+			pte_store(entry, hal_pte_none());
+			gather->start = min(gather->start, start);
+			gather->end = start + HAL_PAGE_SIZE;
+			gather->frames[gather->count++] = entry_frame(old);
+			if (gather->count == GATHER_MAX)
+				gather_finish(gather);
+		}
+	}
+}
