@@ -81,7 +81,8 @@ err_t acpi_open(struct acpi *acpi, const void *rsdp, size_t len, acpi_map_fn map
 {
 	const uint8_t *p = rsdp;
 
-	if (len < RSDP_BYTES_1 || memcmp(p, "RSD PTR ", 8) != 0 || !checksum_is_good(p, RSDP_BYTES_1))
+	if (len < RSDP_BYTES_1 || memcmp(p, "RSD PTR ", 8) != 0 ||
+	    !checksum_is_good(p, RSDP_BYTES_1))
 		return -EINVAL;
 	acpi->map = map;
 	if (has_xsdt(p, len) && open_root(acpi, field(p, len, 24, 8), "XSDT", 8) == 0)

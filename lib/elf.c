@@ -68,9 +68,10 @@ err_t elf_check_load(const struct elf64_phdr *ph, uint64_t file_size, uint64_t l
 		return -ENOEXEC;
 	if (ph->p_filesz && file_end > file_size)
 		return -ENOEXEC;
-	// The page that holds the last byte is mapped whole: that is what has to end below the limit.
+	// The page that holds the last byte is mapped whole: it is what has to end below the limit.
 	if (__builtin_add_overflow(ph->p_vaddr, ph->p_memsz, &mem_end) ||
-	    __builtin_add_overflow(mem_end, page - 1, &mem_end) || align_down(mem_end, page) > limit)
+	    __builtin_add_overflow(mem_end, page - 1, &mem_end) ||
+	    align_down(mem_end, page) > limit)
 		return -ENOEXEC;
 	if (ph->p_align & (ph->p_align - 1))
 		return -ENOEXEC;

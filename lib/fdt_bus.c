@@ -165,7 +165,8 @@ err_t fdt_reg_raw(const struct fdt *fdt, int node, unsigned index, uint64_t *add
 /** Translate *@addr from @bus's own addresses to those of its parent @up. */
 static err_t translate(const struct fdt *fdt, int bus, int up, uint64_t *addr)
 {
-	unsigned ac = address_cells(fdt, bus), sc = size_cells(fdt, bus), uc = address_cells(fdt, up);
+	unsigned ac = address_cells(fdt, bus), sc = size_cells(fdt, bus);
+	unsigned uc = address_cells(fdt, up);
 	size_t len;
 	const uint8_t *p = fdt_property(fdt, bus, "ranges", &len);
 

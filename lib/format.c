@@ -144,10 +144,12 @@ static void emit_signed(struct out *o, struct spec *s, int64_t value)
 
 static void emit_string(struct out *o, struct spec *s, const char *text)
 {
+	size_t max = s->precision < 0 ? SIZE_MAX : (size_t)s->precision;
+
 	if (!text)
 		text = "(null)";
 	s->zero = false;
-	emit_field(o, s, "", 0, text, strnlen(text, s->precision < 0 ? SIZE_MAX : (size_t)s->precision));
+	emit_field(o, s, "", 0, text, strnlen(text, max));
 }
 
 static void emit_char(struct out *o, struct spec *s, char c)

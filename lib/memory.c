@@ -29,7 +29,8 @@ static always_inline size_t copy_words(uint8_t *d, const uint8_t *s, size_t n)
 		word_t a = from[0], b = from[1], c = from[2], e = from[3];
 		word_t f = from[4], g = from[5], h = from[6], i = from[7];
 
-		__asm__("" : "+r"(a), "+r"(b), "+r"(c), "+r"(e), "+r"(f), "+r"(g), "+r"(h), "+r"(i));
+		__asm__("" : "+r"(a), "+r"(b), "+r"(c), "+r"(e));
+		__asm__("" : "+r"(f), "+r"(g), "+r"(h), "+r"(i));
 		to[0] = a, to[1] = b, to[2] = c, to[3] = e;
 		to[4] = f, to[5] = g, to[6] = h, to[7] = i;
 	}

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// If these fail, a PC comes up with one CPU, no timer or no way to power off, or firmware's mistakes
-// lead the kernel outside its tables.
+// If these fail, a PC comes up with one CPU, no timer or no way to power off, or firmware's
+// mistakes lead the kernel outside its tables.
 #include <lib/acpi.h>
 #include <lib/string.h>
 #include <lib/test.h>
@@ -233,7 +233,8 @@ TEST(lib, acpi_reads_the_fadt)
 	EXPECT_EQ(f.dsdt, BASE + DSDT);
 	EXPECT(f.sci_int == 9 && f.century == 0x32);
 	EXPECT(f.has_reset && f.reset_reg.addr == 0xcf9 && f.reset_value == 6);
-	EXPECT(f.pm_timer.space == ACPI_SPACE_IO && f.pm_timer.addr == 0x608 && f.is_pm_timer_32bit);
+	EXPECT(f.pm_timer.space == ACPI_SPACE_IO && f.pm_timer.addr == 0x608);
+	EXPECT(f.is_pm_timer_32bit);
 	EXPECT(f.pm1a_cnt.addr == 0x604 && f.pm1b_cnt.addr == 0);
 	put(FADT + 172, ACPI_SPACE_MEMORY | 16 << 8, 4); // a GAS overrules the port
 	put(FADT + 176, 0x123456789a, 8);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// If these fail, CPU sets, descriptor tables and free maps name bits that do not exist or miss some.
+// If these fail, CPU sets, descriptor tables and free maps name bits that are not or miss some.
 #include <lib/bitmap.h>
 #include <lib/test.h>
 

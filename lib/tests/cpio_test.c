@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// If these fail, files of the initial file system are missing, cut or read from outside the archive.
+// If these fail, files of the initial file system are missing, cut or read from beside it.
 #include <lib/cpio.h>
 #include <lib/format.h>
 #include <lib/string.h>
@@ -20,10 +20,11 @@ static void add(const char *name, unsigned mode, const char *data)
 {
 	unsigned size = strlen(data), name_size = strlen(name) + 1;
 
-	// ino mode uid gid nlink mtime filesize devmajor devminor rdevmajor rdevminor namesize check
+	// ino mode uid gid nlink mtime; size devmajor devminor rdevmajor rdevminor namesize check
 	archive_len += fmt_snprintf(archive + archive_len, 111,
-				    "070701%08x%08X%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x%08x", 7u,
-				    mode, 1000u, 100u, 2u, 0x5eadbeefu, size, 8u, 1u, 4u, 64u,
+				    "070701%08x%08X%08x%08x%08x%08x"
+				    "%08x%08x%08x%08x%08x%08x%08x",
+				    7u, mode, 1000u, 100u, 2u, 0x5eadbeefu, size, 8u, 1u, 4u, 64u,
 				    name_size, 0u);
 	memcpy(archive + archive_len, name, name_size);
 	archive_len += name_size;

@@ -46,7 +46,8 @@ static inline void build_end(struct fdt_builder *b)
 	build_cell(b, 2);
 }
 
-static inline void build_prop(struct fdt_builder *b, const char *name, const void *value, size_t len)
+static inline void build_prop(struct fdt_builder *b, const char *name, const void *value,
+			      size_t len)
 {
 	size_t size = strlen(name) + 1;
 

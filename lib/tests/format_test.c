@@ -59,7 +59,8 @@ TEST(lib, format_width_precision_flags)
 
 TEST(lib, format_strings_and_characters)
 {
-	EXPECT(gives("[abc][  abc][abc  ][ab]", "[%s][%5s][%-5s][%.2s]", "abc", "abc", "abc", "abc"));
+	EXPECT(gives("[abc][  abc][abc  ]", "[%s][%5s][%-5s]", "abc", "abc", "abc"));
+	EXPECT(gives("[ab]", "[%.2s]", "abc"));
 	EXPECT(gives("[   ab]", "[%5.2s]", "abc"));
 	EXPECT(gives("[][(null)]", "[%s][%s]", "", NULL));
 	EXPECT(gives("[x][  x][x  ]", "[%c][%3c][%-3c]", 'x', 'x', 'x'));

@@ -61,7 +61,8 @@ static int check_tree(const struct rbtree *tree)
 			return -1;
 		if (!prev)
 			continue;
-		struct item *a = rb_entry(prev, struct item, node), *b = rb_entry(n, struct item, node);
+		struct item *a = rb_entry(prev, struct item, node);
+		struct item *b = rb_entry(n, struct item, node);
 
 		if (a->key > b->key || (a->key == b->key && a->serial > b->serial))
 			return -1;

@@ -35,7 +35,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	int nodes = 0;
 
-	for (int node = fdt_root(&fdt); node >= 0 && nodes < 200; node = fdt_next_node(&fdt, node)) {
+	int node = fdt_root(&fdt);
+
+	for (; node >= 0 && nodes < 200; node = fdt_next_node(&fdt, node)) {
 		use_node(&fdt, node);
 		nodes++;
 	}

@@ -73,7 +73,7 @@ const char *fdt_string(const struct fdt *fdt, int node, const char *prop);
 /** One big-endian 32-bit cell of a property's value. */
 uint32_t fdt_cell(const void *value, size_t index);
 
-/** The property as a number of one cell; of two cells; of one or two. -ENOENT or -EINVAL (length). */
+/** The property as a number of one cell; of two; of one or two. -ENOENT or -EINVAL (length). */
 err_t fdt_u32(const struct fdt *fdt, int node, const char *prop, uint32_t *value) must_check;
 err_t fdt_u64(const struct fdt *fdt, int node, const char *prop, uint64_t *value) must_check;
 err_t fdt_number(const struct fdt *fdt, int node, const char *prop, uint64_t *value) must_check;
@@ -112,7 +112,8 @@ err_t fdt_interrupt_map(const struct fdt *fdt, int nexus, const uint32_t *addres
 			const uint32_t *spec, uint32_t *cells, unsigned *n, int *intc) must_check;
 
 /** Entry @index of the memory reservation block. -ENOENT past its end. */
-err_t fdt_memreserve(const struct fdt *fdt, unsigned index, paddr_t *addr, uint64_t *size) must_check;
+err_t fdt_memreserve(const struct fdt *fdt, unsigned index, paddr_t *addr,
+		     uint64_t *size) must_check;
 
 /** The node that /chosen's stdout-path names. -ENOENT. */
 int fdt_stdout(const struct fdt *fdt);
