@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Flattened device tree: the structure block. fdt_open() walks it once and accepts only a blob
-// whose every token lies within its block and whose nesting is at most FDT_DEPTH_MAX; read_token() checks
-// the bounds again at each step, so that a blob that changes afterwards cannot lead outside either.
+// whose every token lies within its block and whose nesting is at most FDT_DEPTH_MAX; read_token()
+// checks the bounds again at each step, so that a blob that changes afterwards cannot lead outside
+// either.
 // What properties mean (reg, ranges, interrupts) is in fdt_bus.c.
 #include <lib/fdt.h>
 
