@@ -28,7 +28,7 @@ bool balance_steal(struct runq *rq)
 {
 	struct runq *best = NULL;
 	uint32_t most = 0;
-	unsigned count = cpus_possible_count();
+	unsigned count = sched_cpus;
 	for (cpuid_t cpu = 0; cpu < count; cpu++) {
 		struct runq *victim = cpu == rq->cpu ? NULL : online_runq(cpu);
 		uint32_t ready = victim ? load_relaxed(&victim->ready_count) : 0;
@@ -55,7 +55,7 @@ static struct runq *least_loaded(struct runq *rq)
 {
 	struct runq *best = rq;
 	uint32_t least = runq_load(rq);
-	for (cpuid_t cpu = 0; cpu < cpus_possible_count(); cpu++) {
+	for (cpuid_t cpu = 0; cpu < sched_cpus; cpu++) {
 		struct runq *other = online_runq(cpu);
 		uint32_t load = other ? runq_load(other) : UINT32_MAX;
 		if (load < least) {
@@ -103,7 +103,7 @@ void balance_pull_rt(struct runq *rq)
 {
 	if (has_rt(rq))
 		return;
-	for (cpuid_t cpu = 0; cpu < cpus_possible_count(); cpu++) {
+	for (cpuid_t cpu = 0; cpu < sched_cpus; cpu++) {
 		struct runq *victim = cpu == rq->cpu ? NULL : online_runq(cpu);
 		if (!victim || !(load_relaxed(&victim->ready_bands) & 1u << BAND_REALTIME))
 			continue;

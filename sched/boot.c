@@ -6,6 +6,7 @@
 
 #include "runq.h"
 
+unsigned sched_cpus;
 static DEFINE_PERCPU(struct thread, idle_thread);
 
 static struct runq *bring_up_this_cpu(void)
@@ -22,7 +23,8 @@ void upcall_sched_init(void)
 {
 	fair_init();
 	thread_init();
-	idle_set_words = (cpus_possible_count() + 63) / 64;
+	sched_cpus = cpus_possible_count();
+	idle_set_words = (sched_cpus + 63) / 64;
 	bring_up_this_cpu();
 	upcall_spawn("reclaim", quiesce_thread);
 }

@@ -123,7 +123,7 @@ static err_t make_affinity(const struct cpuset *cpus, struct cpuset **copy)
 	if (!bitmap_intersects(cpus->bits, cpus_online.bits, CPUS_MAX))
 		return -EINVAL;
 	*copy = NULL;
-	bitmap_set_range(all.bits, 0, cpus_possible_count());
+	bitmap_set_range(all.bits, 0, sched_cpus);
 	if (bitmap_is_subset(all.bits, cpus->bits, CPUS_MAX))
 		return 0;
 	*copy = affinity_create(cpus);
@@ -201,7 +201,7 @@ void sched_get_affinity(struct thread *thread, struct cpuset *cpus)
 		*cpus = *affinity;
 	} else {
 		bitmap_zero(cpus->bits, CPUS_MAX);
-		bitmap_set_range(cpus->bits, 0, cpus_possible_count());
+		bitmap_set_range(cpus->bits, 0, sched_cpus);
 	}
 	hal_irq_restore(flags);
 }

@@ -2,7 +2,8 @@
 // Inside the scheduler: the run queue of a CPU.
 //
 // Lock order: any lock of a caller > run queue > timer queue. Nobody holds two run-queue locks. All
-// are taken with interrupts off. A thread on its way between two queues is READY and not is_queued.
+// are taken with interrupts off. A thread on its way between two queues is READY and not is_queued;
+// sched.cpu names the queue that it goes to, and changed under the lock of the one that it left.
 #pragma once
 
 #include <hal/clock.h>
@@ -49,6 +50,7 @@ struct runq {
 	uint64_t load[3];
 };
 DECLARE_PERCPU(struct runq, runq);
+extern unsigned sched_cpus; // numbers below this may be CPUs with a run queue
 
 /** What is left to do for the thread that was left, once it is off its stack. */
 enum prev_action { PREV_NONE, PREV_DEAD, PREV_MIGRATE };
@@ -70,7 +72,7 @@ static inline struct runq *cpu_runq(cpuid_t cpu)
 /** The thread on @cpu. It may be replaced at any moment; interrupts off keeps its memory. */
 static inline struct thread *cpu_current(cpuid_t cpu)
 {
-	return __atomic_load_n(&hal_percpu_of(cpu)->current, __ATOMIC_RELAXED);
+	return __atomic_load_n(&hal_percpu_of(cpu)->current, __ATOMIC_ACQUIRE);
 }
 
 /** A better band, then a better RT priority, is a higher rank; an idle thread's is 0. */

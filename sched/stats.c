@@ -33,7 +33,7 @@ void sched_get_load(uint64_t load[3])
 {
 	for (unsigned i = 0; i < 3; i++)
 		load[i] = 0;
-	for (cpuid_t cpu = 0; cpu < cpus_possible_count(); cpu++) {
+	for (cpuid_t cpu = 0; cpu < sched_cpus; cpu++) {
 		struct runq *rq = online_runq(cpu);
 		if (!rq)
 			continue;
@@ -48,7 +48,7 @@ void sched_get_load(uint64_t load[3])
 unsigned sched_runnable_count(void)
 {
 	unsigned count = 0;
-	for (cpuid_t cpu = 0; cpu < cpus_possible_count(); cpu++) {
+	for (cpuid_t cpu = 0; cpu < sched_cpus; cpu++) {
 		struct runq *rq = online_runq(cpu);
 		if (!rq)
 			continue;

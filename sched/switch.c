@@ -130,7 +130,7 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 		store_relaxed(&next->state, THREAD_RUNNING);
 		store_relaxed(&next->on_cpu, 1);
 		rq->prev = prev;
-		__atomic_store_n(&self->current, next, __ATOMIC_RELAXED);
+		__atomic_store_n(&self->current, next, __ATOMIC_RELEASE);
 	}
 	struct thread *current = next ? next : prev;
 	runq_arm_slice(rq, current);
@@ -152,7 +152,10 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 static void migrate(struct runq *rq, struct thread *prev)
 {
 	struct runq *to = sched_choose(prev, rq);
+	// Under the lock: who holds it may rely on the thread's CPU.
+	spin_lock(&rq->lock);
 	store_relaxed(&prev->sched.cpu, to->cpu);
+	spin_unlock(&rq->lock);
 	runq_push(to, prev, ENQUEUE_MOVE);
 }
 

@@ -104,6 +104,7 @@ struct thread *thread_create(const char *name)
 		return NULL;
 	}
 	init_common(thread, name);
+	store_relaxed(&thread->sched.cpu, this_cpu()); // a CPU that has a run queue
 	thread->tf = hal_stack_trapframe(thread->stack_top);
 	hal_context_init_user(&thread->context, thread->stack_top);
 	link_thread(thread);

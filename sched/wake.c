@@ -66,7 +66,7 @@ static struct runq *find_preemptible(struct thread *thread)
 {
 	struct runq *best = NULL;
 	uint32_t best_rank = load_relaxed(&thread->sched.rank);
-	for (cpuid_t cpu = 0; cpu < cpus_possible_count(); cpu++) {
+	for (cpuid_t cpu = 0; cpu < sched_cpus; cpu++) {
 		struct runq *rq = online_runq(cpu);
 		if (!rq || !sched_may_run_on(thread, cpu))
 			continue;
@@ -83,7 +83,7 @@ static struct runq *find_preemptible(struct thread *thread)
 static struct runq *find_least_loaded(struct thread *thread, struct runq *home, unsigned max)
 {
 	struct runq *best = NULL;
-	unsigned count = cpus_possible_count();
+	unsigned count = sched_cpus;
 	cpuid_t cpu = home->cpu;
 	for (unsigned i = 0, seen = 0; i < count && seen < max; i++) {
 		struct runq *rq = online_runq(cpu);
@@ -111,7 +111,7 @@ static no_inline struct runq *choose_elsewhere(struct thread *thread, struct run
 			return rq;
 	}
 	if (!sched_may_run_on(thread, home->cpu))
-		return find_least_loaded(thread, home, cpus_possible_count());
+		return find_least_loaded(thread, home, sched_cpus);
 	if (load_relaxed(&home->ready_count) < 2)
 		return home;
 	return find_least_loaded(thread, home, SCAN_MAX);
@@ -233,12 +233,12 @@ bool sched_wake(struct thread *thread)
 void sched_start(struct thread *thread)
 {
 	irqflags_t flags = hal_irq_save();
-	struct runq *here = this_cpu_ptr(runq);
+	struct runq *to = sched_choose(thread, this_cpu_ptr(runq));
+	struct runq *old = runq_lock_of(thread);
 	verify(load_relaxed(&thread->state) == THREAD_NEW);
-	store_relaxed(&thread->sched.cpu, here->cpu);
-	struct runq *to = sched_choose(thread, here);
 	store_relaxed(&thread->sched.cpu, to->cpu);
 	store_relaxed(&thread->state, THREAD_READY);
+	spin_unlock(&old->lock);
 	runq_push(to, thread, ENQUEUE_NEW);
 	hal_irq_restore(flags);
 }

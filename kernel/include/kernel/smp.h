@@ -15,7 +15,8 @@ struct cpuset {
 extern struct cpuset cpus_online;
 static inline bool cpu_is_online(cpuid_t cpu)
 {
-	return bitmap_test(cpus_online.bits, cpu);
+	unsigned long *word = &cpus_online.bits[cpu / BITS_PER_LONG];
+	return __atomic_load_n(word, __ATOMIC_ACQUIRE) >> (cpu % BITS_PER_LONG) & 1;
 }
 unsigned cpus_online_count(void);
 /** CPUs that bootinfo lists: dense numbers below this may be used. */

@@ -43,7 +43,7 @@ static inline void sched_direct_switch(struct thread *prev, struct thread *next)
 	store_relaxed(&next->sched.cpu, self->cpu);
 	store_relaxed(&next->on_cpu, 1);
 	store_relaxed(&next->state, THREAD_RUNNING);
-	__atomic_store_n(&self->current, next, __ATOMIC_RELAXED);
+	__atomic_store_n(&self->current, next, __ATOMIC_RELEASE);
 	hal_context_set_entry_stack(next->stack_top);
 	store_release(&prev->state, THREAD_BLOCKED);
 	if (unlikely(self->has_fpu | (uintptr_t)next->fpu))
