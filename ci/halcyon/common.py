@@ -7,6 +7,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / 'build'
+SHOWN = 300  # of a line of a failed command
 
 
 class Failure(Exception):
@@ -44,7 +45,9 @@ def quiet(command, what, **more):
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True, errors='replace', check=False, **more)
     if done.returncode:
-        sys.stderr.write(done.stdout)
+        for line in done.stdout.splitlines():  # a link's command alone fills screens
+            sys.stderr.write(line if len(line) <= SHOWN else line[:SHOWN] + ' …')
+            sys.stderr.write('\n')
         raise Failure('%s failed' % what)
     return done.stdout
 
