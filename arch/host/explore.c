@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The search: which schedules are tried. Each run is a child process that begins in the same state
-// and follows a list of choices (the prefix), then takes the first option everywhere; its record of
+// The search: which schedules are tried. Each run begins in the same state (that of a
+// snapshot; with sanitizers, in a process of its own) and follows a list of choices (the prefix), then takes the first option everywhere; its record of
 // the choices that it had gives the next prefix (depth first, replay from the start).
 //
 // Bounds of preemptions are taken one after the other, so the first failure has the fewest. Three
@@ -19,6 +19,15 @@
 #include <unistd.h>
 
 #include <hal/console.h>
+
+#include "snapshot.h"
+
+// Sanitizers keep a memory of their own about the program's, which a snapshot would not bring back.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define EXPLORE_FORKS 1
+#else
+#define EXPLORE_FORKS 0
+#endif
 
 struct explore_shared *explore_shared;
 
@@ -63,7 +72,9 @@ static uint64_t next_random(void)
 static noreturn_fn void finish(enum explore_outcome outcome)
 {
 	explore_shared->outcome = outcome;
-	_exit(0);
+	if (EXPLORE_FORKS)
+		_exit(0);
+	host_asm_resume(explore_shared->search_sp);
 }
 
 static unsigned choose_replay(const uint32_t *cpus, unsigned n)
@@ -248,12 +259,50 @@ static const struct console_ops capture = {
 	.enable_input = capture_enable,
 };
 
-/** One run in a child; its outcome stands in shared memory. */
-static void run_once(void)
+static void describe_death(int signal, int status, uintptr_t address)
+{
+	struct explore_shared *e = explore_shared;
+
+	snprintf(e->why, sizeof(e->why), "the run died: signal %d, status %d, address %#lx%s", signal,
+		 status, address,
+		 signal == SIGALRM ? " (it spins without hal_cpu_relax()?)" : "");
+}
+
+void explore_run_died(int signal, uintptr_t address)
+{
+	if (!explore_shared->is_running) {
+		fprintf(stderr, "laboratory: the search died: signal %d at %#lx\n", signal, address);
+		_exit(124);
+	}
+	describe_death(signal, 0, address);
+	finish(EXPLORE_CRASHED);
+}
+
+static void run_forked(void)
 {
 	struct explore_shared *e = explore_shared;
 	pid_t child;
 	int status;
+
+	fflush(NULL);
+	child = fork();
+	if (child < 0)
+		host_die("cannot fork");
+	if (!child) {
+		e->scenario->run(e->scenario);
+		finish(EXPLORE_PASSED);
+	}
+	if (waitpid(child, &status, 0) != child)
+		host_die("a run was lost");
+	if (e->outcome == EXPLORE_CRASHED)
+		describe_death(WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+			       WIFEXITED(status) ? WEXITSTATUS(status) : 0, 0);
+}
+
+/** One run; its outcome stands in shared memory. */
+static void run_once(void)
+{
+	struct explore_shared *e = explore_shared;
 
 	e->outcome = EXPLORE_CRASHED;
 	e->trace_count = e->pick_count = e->preemptions = 0;
@@ -262,25 +311,18 @@ static void run_once(void)
 	e->console_len = 0;
 	if (e->search == EXPLORE_SEARCH_REPLAY)
 		e->pick_count = e->replay_count;
-	fflush(NULL);
-	child = fork();
-	if (child < 0)
-		host_die("cannot fork");
-	if (!child) {
-		alarm(EXPLORE_RUN_SECONDS);
-		e->scenario->run(e->scenario);
-		finish(EXPLORE_PASSED);
+	alarm(EXPLORE_RUN_SECONDS);
+	e->is_running = true;
+	if (EXPLORE_FORKS) {
+		run_forked();
+	} else {
+		host_snapshot_restore();
+		host_percpu_self = e->start_percpu;
+		host_asm_switch(&e->search_sp, e->start_sp); // returns from finish()
 	}
-	if (waitpid(child, &status, 0) != child)
-		host_die("a run was lost");
+	e->is_running = false;
+	alarm(0);
 	e->runs++;
-	if (e->outcome == EXPLORE_CRASHED)
-		snprintf(e->why, sizeof(e->why), "the run died: signal %d, status %d%s",
-			 WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-			 WIFEXITED(status) ? WEXITSTATUS(status) : 0,
-			 WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM
-				 ? " (it spins without hal_cpu_relax()?)"
-				 : "");
 }
 
 static bool has_failed(void)
@@ -372,24 +414,26 @@ static bool confirm(void)
 	return has_failed() && strcmp(why, e->why) == 0;
 }
 
-void explore_scenario_run(void)
+/** The search of one scenario; the process ends with it. */
+static noreturn_fn void search(void)
 {
 	struct explore_shared *e = explore_shared;
 	const struct explore_options *o = &e->options;
 	bool is_mutant = e->scenario->flags & EXPLORE_MUTANT;
-	bool failed;
+	bool failed = false;
 
-	hal_console = &capture;
 	if (e->replay_count) {
 		e->search = EXPLORE_SEARCH_REPLAY;
 		e->is_recording = true;
 		run_once();
 		failed = has_failed();
 		explore_report(failed, true);
+		fflush(NULL);
 		_exit(failed != is_mutant);
 	}
 	e->runs_max = o->runs_max;
-	failed = !o->is_seed_only && search_bounds(o->bound < 0 ? e->scenario->bound : (unsigned)o->bound);
+	if (!o->is_seed_only)
+		failed = search_bounds(o->bound < 0 ? e->scenario->bound : (unsigned)o->bound);
 	if (!failed && o->seeds)
 		failed = search_seeds(o->first_seed, o->seeds);
 	if (failed)
@@ -397,6 +441,28 @@ void explore_scenario_run(void)
 	explore_report(failed, o->is_verbose || failed != is_mutant);
 	fflush(NULL);
 	_exit(failed != is_mutant || (failed && !e->is_confirmed));
+}
+
+static void search_stack(void *unused)
+{
+	(void)unused;
+	host_snapshot_take();
+	search();
+}
+
+void explore_scenario_run(void)
+{
+	struct explore_shared *e = explore_shared;
+
+	hal_console = &capture;
+	if (EXPLORE_FORKS)
+		search();
+	e->start_percpu = hal_percpu();
+	host_asm_switch(&e->start_sp,
+			host_context_frame((vaddr_t)e->stack + sizeof(e->stack), search_stack, NULL));
+	// Every run comes by here.
+	e->scenario->run(e->scenario);
+	finish(EXPLORE_PASSED);
 }
 
 /** Where a body of explore_run_cpus() runs. */

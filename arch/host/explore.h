@@ -63,6 +63,9 @@ struct explore_options {
 
 struct explore_shared {
 	const struct explore_scenario *scenario;
+	// Stack pointers of the search and of the state in which runs begin.
+	uintptr_t search_sp, start_sp;
+	struct hal_percpu *start_percpu;
 	struct explore_options options;
 	enum explore_search search;
 	unsigned bound;
@@ -73,7 +76,7 @@ struct explore_shared {
 	bool is_cut; // runs_max was reached
 	bool is_confirmed; // the failure came again when replayed
 	bool has_grown; // an object was found to be shared in this bound
-	bool is_recording;
+	bool is_recording, is_running;
 	// Of the present run.
 	enum explore_outcome outcome;
 	char why[384];
@@ -87,6 +90,7 @@ struct explore_shared {
 	struct explore_name names[EXPLORE_NAMES_MAX];
 	size_t console_len;
 	char console[8192];
+	_Alignas(64) char stack[1u << 20]; // of the search
 	// Of the bound or the scenario.
 	unsigned state_count, object_count;
 	struct explore_object objects[EXPLORE_OBJECTS];
@@ -94,6 +98,8 @@ struct explore_shared {
 };
 extern struct explore_shared *explore_shared;
 
+/** The present run ended by a signal; @address is the fault's. Called by the handler. */
+noreturn_fn void explore_run_died(int signal, uintptr_t address);
 /** One line of result; with @is_long a failure's schedule, too. */
 void explore_report(bool failed, bool is_long);
 /** `explore` of the command line: all scenarios whose names begin with @filter. 0 = as expected. */

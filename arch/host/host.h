@@ -86,9 +86,13 @@ struct host_cpu *host_cpu_of(cpuid_t cpu);
 
 /** Build memory and CPUs as host_config says and call upcall_boot() on CPU 0. */
 noreturn_fn void host_boot(void);
-/** A stack of host memory with a guard page below: its top. */
+/** Zeroed memory of the machine outside its RAM, 64-byte aligned, never freed. */
+#define HOST_LOCAL_BASE 0x7ed000000000ul
+#define HOST_LOCAL_SIZE MIB(64)
+void *host_local_alloc(size_t size);
+/** A stack of local memory: its top. */
 vaddr_t host_stack_alloc(size_t size);
-/** Zeroed per-CPU area of @cpu from host memory. */
+/** Give @cpu a per-CPU area of local memory. */
 void host_percpu_alloc(cpuid_t cpu);
 /** Name and offset of a function or object of this program, into @buf. */
 void host_symbol_format(uintptr_t address, char *buf, size_t len);

@@ -4,7 +4,6 @@
 
 #include <stdarg.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <hal/console.h>
@@ -58,12 +57,7 @@ void hal_percpu_setup(cpuid_t cpu, void *area)
 
 void host_percpu_alloc(cpuid_t cpu)
 {
-	void *area = NULL;
-
-	if (posix_memalign(&area, 64, hal_percpu_size()))
-		host_die("no memory for a per-CPU area");
-	memset(area, 0, hal_percpu_size());
-	hal_percpu_setup(cpu, area);
+	hal_percpu_setup(cpu, host_local_alloc(hal_percpu_size()));
 }
 
 static void cpu_init(cpuid_t number)
@@ -82,12 +76,7 @@ static void cpu_init(cpuid_t number)
 
 vaddr_t host_stack_alloc(size_t size)
 {
-	char *low = mmap(NULL, size + HAL_PAGE_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	if (low == MAP_FAILED || mprotect(low, HAL_PAGE_SIZE, PROT_NONE))
-		host_die("no memory for a stack");
-	return (vaddr_t)low + HAL_PAGE_SIZE + size;
+	return (vaddr_t)host_local_alloc(size) + size;
 }
 
 static void first_boot(void *arg)

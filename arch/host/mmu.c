@@ -3,7 +3,7 @@
 // follows the kernel's page table when a new entry is announced, and forgets when it is flushed; user
 // addresses are translated by software through a small TLB of each CPU, which keeps what it was not
 // told to forget, as hardware does.
-#include "host.h"
+#include "snapshot.h"
 
 #include <string.h>
 #include <sys/mman.h>
@@ -43,6 +43,22 @@ static void map_arena(void)
 		host_die("cannot protect physical 0");
 	map_at(HAL_KMAP_BASE, HAL_KMAP_SIZE, PROT_NONE,
 	       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+}
+
+void *host_local_alloc(size_t size)
+{
+	static size_t used;
+	void *p;
+
+	if (!used)
+		map_at(HOST_LOCAL_BASE, HOST_LOCAL_SIZE, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	size = align_up(size, 64ul);
+	if (size > HOST_LOCAL_SIZE - used)
+		host_die("no local memory left for %zu bytes", size);
+	p = (void *)(HOST_LOCAL_BASE + used);
+	used += size;
+	return p;
 }
 
 void host_memory_init(void)
@@ -137,7 +153,7 @@ void host_mmu_sync_new(vaddr_t va)
 		return;
 	}
 	// Private memory has one address: the page gets memory of its own, filled as the frame is.
-	if (mprotect((void *)va, HAL_PAGE_SIZE, PROT_READ | PROT_WRITE))
+	if (!host_snapshot_covers(va) && mprotect((void *)va, HAL_PAGE_SIZE, PROT_READ | PROT_WRITE))
 		host_die("cannot map %#lx", va);
 	memcpy((void *)va, hal_direct(pa), HAL_PAGE_SIZE);
 }
@@ -148,6 +164,9 @@ static void kmap_forget(vaddr_t va)
 
 	va = align_down(va, HAL_PAGE_SIZE);
 	if (va < HAL_KMAP_BASE || va >= HAL_KMAP_BASE + HAL_KMAP_SIZE || walk(kernel_root, va, &level))
+		return;
+	// The page of a snapshot stays, for the next run begins with it.
+	if (host_snapshot_covers(va))
 		return;
 	map_at(va, HAL_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }

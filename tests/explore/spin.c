@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The ticket lock: mutual exclusion on two and three CPUs, and mutants that lack it.
+// Spinning locks: mutual exclusion on two and three CPUs, and mutants that lack it.
 #include <arch/lab.h>
 #include <kernel/lock.h>
 
@@ -11,8 +11,7 @@ static _Atomic unsigned shared;
 static void setup(void)
 {
 	spin_init(&lock);
-	explore_name(&lock.next, "lock.next");
-	explore_name(&lock.is_taken, "lock.is_taken");
+	explore_name(&lock, "lock");
 	explore_name(&shared, "shared");
 	inside = entered = 0;
 	rounds = 2;
@@ -100,8 +99,7 @@ static void setup_two(void)
 {
 	setup();
 	spin_init(&other_lock);
-	explore_name(&other_lock.next, "other.next");
-	explore_name(&other_lock.is_taken, "other.owner");
+	explore_name(&other_lock, "other_lock");
 }
 
 static void opposite_body(unsigned self)

@@ -16,8 +16,7 @@ static unsigned timeouts; // wq.lock
 static void setup(void)
 {
 	sched_waitq_init(&wq);
-	explore_name(&wq.lock.next, "wq.lock.next");
-	explore_name(&wq.lock.is_taken, "wq.lock.is_taken");
+	explore_name(&wq.lock, "wq.lock");
 	items = taken = timeouts = 0;
 }
 
