@@ -45,6 +45,7 @@ static inline void sched_direct_switch(struct thread *prev, struct thread *next)
 	store_relaxed(&next->state, THREAD_RUNNING);
 	__atomic_store_n(&self->current, next, __ATOMIC_RELEASE);
 	hal_context_set_entry_stack(next->stack_top);
+	self->stack_left = &prev->on_cpu;
 	store_release(&prev->state, THREAD_BLOCKED);
 	if (unlikely(self->has_fpu | (uintptr_t)next->fpu))
 		sched_switch_fpu(prev, next);
