@@ -5,6 +5,7 @@
 // grant while it has holders, one by each operation in progress. `close` is told when the grant's
 // last holder is gone, `release` when nothing refers to the file any more; the memory goes after a
 // grace period, because look-ups may still read the slot's old value.
+#include <kernel/upcall.h>
 #include <mm/slab.h>
 #include <object/file.h>
 #include <object/init.h>
@@ -28,6 +29,8 @@ static void file_destroy(struct object *object)
 	struct file *file = container_of(object, struct file, object);
 	if (file->ops->release)
 		file->ops->release(file);
+	if (file->vnode || file->dentry)
+		upcall_file_gone(file);
 	quiesce_defer(&file->grant.quiesce, free_file);
 }
 

@@ -28,17 +28,35 @@ enum fs_walk_flags {
 	FS_NO_SYMLINKS = 8, // openat2's RESOLVE_NO_SYMLINKS
 };
 
+/** open(2)'s flags whose numbers differ between architectures, or that the kernel adds: abi/ decodes
+ *  them into these bits of open_flags, which no O_* has. file->flags keeps DIRECT and LARGEFILE. */
+enum fs_open_flags {
+	FS_OPEN_DIRECTORY = 1 << 24,
+	FS_OPEN_NOFOLLOW = 1 << 25,
+	FS_OPEN_DIRECT = 1 << 26,
+	FS_OPEN_LARGEFILE = 1 << 27,
+	FS_OPEN_TMPFILE = 1 << 28, // a nameless regular file in the directory
+	FS_OPEN_EXEC = 1 << 29, // permission to execute is asked for instead of that to read
+	FS_OPEN_NO_SYMLINKS = 1 << 30,
+};
+
 /** Root and working directory, umask: shared by CLONE_FS. */
 struct fs_context {
 	_Atomic uint32_t refs;
-	struct spinlock lock;
-	struct fs_dentry *root, *cwd; // lock; hold references
-	uint32_t umask; // lock
+	struct spinlock lock; // changes
+	struct fs_dentry *_Atomic root, *_Atomic cwd; // hold references; readers may not sleep
+	_Atomic uint32_t umask;
 };
 must_check struct fs_context *fs_context_create(void); // "/" for both, umask 022
 must_check struct fs_context *fs_context_copy(struct fs_context *context);
 void fs_context_get(struct fs_context *context);
 void fs_context_put(struct fs_context *context);
+/** Root and working directory with a reference each, for /proc/PID/{root,cwd}. */
+void fs_context_dirs(struct fs_context *context, struct fs_dentry **root, struct fs_dentry **cwd);
+
+/** A name in the tree. */
+void fs_dentry_get(struct fs_dentry *dentry);
+void fs_dentry_put(struct fs_dentry *dentry); // NULL is harmless; may sleep
 
 struct fs_stat {
 	uint64_t dev, ino, mode, nlink, uid, gid, rdev, size, blksize, blocks; // blocks of 512 bytes
@@ -76,8 +94,11 @@ int64_t fs_readlink(const struct fs_at *at, unsigned walk_flags, char *buf, size
 must_check err_t fs_chdir(const struct fs_at *at);
 must_check err_t fs_fchdir(struct file *file);
 must_check err_t fs_chroot(const struct fs_at *at);
-/** Absolute path of the working directory / of @dentry / of @file into @buf: length with NUL, -ERANGE. */
+/** Absolute path of the working directory / of @dentry / of @file into @buf: length with NUL, -ERANGE.
+ *  " (deleted)" follows a name that is gone; files without one give "pipe:[7]", "anon_inode:[eventfd]".
+ *  Not in vnode_ops.lookup and its kin: they hold the lock of names. */
 int64_t fs_getcwd(char *buf, size_t size);
+int64_t fs_dentry_path(struct fs_dentry *dentry, char *buf, size_t size);
 int64_t fs_file_path(struct file *file, char *buf, size_t size);
 must_check err_t fs_truncate(const struct fs_at *at, uint64_t size);
 must_check err_t fs_ftruncate(struct file *file, uint64_t size);
@@ -111,6 +132,19 @@ int64_t fs_copy(struct file *in, int64_t *in_pos, struct file *out, int64_t *out
 
 /** pipe2: a read end and a write end. */
 must_check err_t fs_pipe_create(uint32_t open_flags, struct file **read_end, struct file **write_end);
+
+/** F_SETPIPE_SZ, F_GETPIPE_SZ: bytes, or -EBADF (no pipe), -EBUSY, -EPERM, -EINVAL, -ENOMEM. */
+int64_t fs_pipe_set_size(struct file *file, uint64_t size);
+int64_t fs_pipe_get_size(struct file *file);
+
+/** eventfd2: @open_flags of O_NONBLOCK. */
+must_check err_t fs_eventfd_create(uint64_t value, bool is_semaphore, uint32_t open_flags,
+				   struct file **file);
+/** socketpair(AF_UNIX, SOCK_STREAM): two files connected both ways. */
+must_check err_t fs_socketpair_create(uint32_t open_flags, struct file *ends[2]);
+/** Is @file a socket; shutdown(2) of one, @how SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2. */
+bool fs_is_socket(struct file *file);
+must_check err_t fs_socket_shutdown(struct file *file, int how);
 
 /** Boot: caches, the root tmpfs; then unpack the initrd (cpio newc archives): a corrupt one gives one
  *  clear line with its byte offset and leaves what was good. */

@@ -6,6 +6,7 @@
 #include <hal/upcall.h>
 #include <lib/types.h>
 
+struct file;
 struct mm_space;
 struct process;
 struct thread;
@@ -41,6 +42,9 @@ err_t upcall_mm_fault(struct trapframe *tf, vaddr_t addr, enum hal_fault_access 
 
 /** ipc: end the wait of @thread (blocked in an endpoint operation) with -EINTR, if it still waits. */
 void upcall_ipc_interrupt(struct thread *thread);
+
+/** fs: @file, whose release has run, lets go of its name and vnode. May sleep. */
+void upcall_file_gone(struct file *file);
 
 /** proc: an unresolved fault or exception of the current thread becomes a signal. */
 void upcall_fault_signal(struct trapframe *tf, int signo, int code, vaddr_t addr);
