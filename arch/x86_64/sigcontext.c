@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The machine part of a signal frame. From its address, which the caller aligns to 64 bytes less 40
-// so that ucontext begins at a multiple of 16 (or as it likes: nothing here needs alignment):
+// The machine part of a signal frame. Offsets from its address, which needs no alignment:
 //
 //     0  struct sigcontext of Linux: 23 registers, pointer to the next but one part, 8 reserved words
 //   256  the signal mask, which Linux has in this place; not touched here
@@ -18,6 +17,7 @@
 #define FPU_OFFSET 320
 #define FXSAVE_MXCSR 24
 #define FXSAVE_MXCSR_MASK 28
+#define MXCSR_MASK_DEFAULT 0xffbfu
 #define FXSAVE_SIZE 512
 #define XSAVE_HEADER_SIZE 64
 
@@ -71,19 +71,12 @@ void x86_sigcontext_set_address(void *sc, uint64_t user_sc)
 		out->fpstate = user_sc + FPU_OFFSET;
 }
 
-/** The bits of MXCSR that exist here: FXRSTOR faults on others (Intel SDM 1, 11.6.6). */
-static uint32_t mxcsr_mask(const char *state)
-{
-	uint32_t mask;
-	memcpy(&mask, state + FXSAVE_MXCSR_MASK, sizeof(mask));
-	return mask ? mask : 0xffbf;
-}
-
 /** Take @from (untrusted) over into @fpu, so that restoring it cannot fault. */
 static err_t restore_fpu(char *fpu, const char *from)
 {
-	uint32_t mxcsr, mask = mxcsr_mask(fpu);
+	uint32_t mxcsr, mask; // the bits of MXCSR that exist (Intel SDM 1, 11.6.6); 0: the default
 	memcpy(&mxcsr, from + FXSAVE_MXCSR, sizeof(mxcsr));
+	memcpy(&mask, fpu + FXSAVE_MXCSR_MASK, sizeof(mask));
 
 	if (x86_fpu_xcr0) {
 		uint64_t header[XSAVE_HEADER_SIZE / sizeof(uint64_t)];
@@ -96,7 +89,7 @@ static err_t restore_fpu(char *fpu, const char *from)
 		}
 	}
 	memcpy(fpu, from, hal_fpu_state_size());
-	mxcsr &= mask;
+	mxcsr &= mask ? mask : MXCSR_MASK_DEFAULT;
 	memcpy(fpu + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
 	memcpy(fpu + FXSAVE_MXCSR_MASK, &mask, sizeof(mask));
 	return 0;

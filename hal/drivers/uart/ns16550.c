@@ -10,7 +10,7 @@
 enum {
 	REG_DATA, // divisor low when LCR_DLAB
 	REG_IER, // divisor high when LCR_DLAB
-	REG_FCR,
+	REG_FCR, // read: IIR
 	REG_LCR,
 	REG_MCR,
 	REG_LSR,
@@ -25,6 +25,7 @@ enum {
 #define MCR_DTR_RTS_OUT2 0x0b // OUT2 connects the interrupt line on PCs
 #define LSR_DATA 0x01
 #define LSR_TX_EMPTY 0x20
+#define IIR_FIFO 0xc0
 #define FIFO_BYTES 16
 // Far longer than 16 bytes take at 9600 baud; a UART that died must not hold a panic up.
 #define TX_POLLS_MAX 1000000u
@@ -34,6 +35,7 @@ static struct {
 	bool is_port;
 	unsigned reg_shift;
 	unsigned io_width;
+	size_t burst; // bytes that an empty transmitter takes
 	uint32_t irq;
 } uart;
 
@@ -70,7 +72,7 @@ static void ns16550_write(const char *text, size_t len)
 		for (unsigned i = 0; i < TX_POLLS_MAX && !(uart_read(REG_LSR) & LSR_TX_EMPTY); i++)
 			hal_cpu_relax();
 		// Empty means that the whole FIFO is.
-		size_t burst = min(len, (size_t)FIFO_BYTES);
+		size_t burst = min(len, uart.burst);
 		for (size_t i = 0; i < burst; i++)
 			uart_write(REG_DATA, (uint8_t)text[i]);
 		text += burst;
@@ -109,6 +111,7 @@ static void init_line(void)
 	uart_write(REG_IER, 0);
 	uart_write(REG_LCR, LCR_8N1);
 	uart_write(REG_FCR, FCR_ENABLE_CLEAR);
+	uart.burst = (uart_read(REG_FCR) & IIR_FIFO) == IIR_FIFO ? FIFO_BYTES : 1;
 	uart_write(REG_MCR, MCR_DTR_RTS_OUT2);
 }
 
