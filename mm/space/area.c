@@ -186,8 +186,8 @@ static void join(struct mm_area *lower, struct mm_area *upper)
 
 struct mm_area *area_merge(struct mm_area *area)
 {
-	struct mm_area *next = area_next(area);
-	if (next && can_join(area, next))
+	struct mm_area *next;
+	while ((next = area_next(area)) && can_join(area, next))
 		join(area, next);
 	struct mm_area *prev = area_prev(area);
 	if (!prev || !can_join(prev, area))

@@ -319,9 +319,9 @@ static err_t protect_locked(struct mm_space *space, vaddr_t start, vaddr_t end, 
 			struct mm_area before = *area;
 			area_set_flags(area, (area->flags & ~(uint32_t)PROT_RWX) | prot);
 			reprotect_pages(area, &before);
-			area = area_merge(area);
 		}
-		area = area_next(area);
+		// Also what was cut above and stays as it was.
+		area = area_next(area_merge(area));
 	}
 	return 0;
 }
