@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The machine part of a signal frame. Offsets from its address, which needs no alignment:
 //
-//     0  struct sigcontext of Linux: 23 registers, pointer to the next but one part, 8 reserved words
+//     0  struct sigcontext of Linux: registers, pointer to the state at 320, 8 reserved words
 //   256  the signal mask, which Linux has in this place; not touched here
 //   320  the floating-point state as XSAVE (or FXSAVE) wrote it, hal_fpu_state_size() bytes; absent
 //        (pointer 0) if the thread has never computed

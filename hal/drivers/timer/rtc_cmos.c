@@ -5,7 +5,8 @@
 #include <hal/mmio.h>
 
 enum { CMOS_INDEX = 0x70, CMOS_DATA = 0x71 };
-enum { SECOND = 0, MINUTE = 2, HOUR = 4, DAY = 7, MONTH = 8, YEAR = 9, STATUS_A = 10, STATUS_B = 11 };
+enum { SECOND = 0, MINUTE = 2, HOUR = 4, DAY = 7, MONTH = 8, YEAR = 9 };
+enum { STATUS_A = 10, STATUS_B = 11 };
 #define STATUS_A_UPDATING 0x80
 #define STATUS_B_BINARY 0x04
 #define STATUS_B_24_HOURS 0x02
