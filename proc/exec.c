@@ -253,7 +253,9 @@ static void swap_space(struct exec_image *image)
 {
 	struct thread *self = current_thread();
 	struct mm_space *old = self->mm.space;
+	spin_lock(&self->proc.process->lock); // proc/inspect.c
 	self->mm.space = image->space;
+	spin_unlock(&self->proc.process->lock);
 	image->space = NULL;
 	irqflags_t flags = hal_irq_save();
 	mm_space_activate(self->mm.space);
@@ -291,7 +293,9 @@ static void commit(struct trapframe *tf, struct exec_image *image, struct fdtabl
 	self->proc.clear_child_tid = self->proc.robust_list = 0;
 	if (fds != self->object.fds) {
 		struct fdtable *old = self->object.fds;
+		spin_lock(&process->lock); // proc/inspect.c
 		self->object.fds = fds;
+		spin_unlock(&process->lock);
 		fdtable_put(old);
 	}
 	fdtable_close_on_exec(fds);

@@ -71,18 +71,27 @@ static void tell_joiner(void)
 
 // ---- letting go -----------------------------------------------------------------------------------
 
+/** Others may look at what a thread shares while its process is locked: it is taken out under that
+ *  lock and let go of afterwards. */
 static void drop_shared(struct thread *self)
 {
-	struct mm_space *space = self->mm.space;
+	struct process *process = self->proc.process;
 	ipc_thread_exit();
 	vfork_finish(self);
-	if (self->object.fds)
-		fdtable_put(self->object.fds);
+	spin_lock(&process->lock);
+	struct fdtable *fds = self->object.fds;
+	struct fs_context *context = self->fs.context;
 	self->object.fds = NULL;
-	if (self->fs.context)
-		fs_context_put(self->fs.context);
 	self->fs.context = NULL;
+	spin_unlock(&process->lock);
+	if (fds)
+		fdtable_put(fds);
+	if (context)
+		fs_context_put(context);
+	spin_lock(&process->lock);
+	struct mm_space *space = self->mm.space;
 	self->mm.space = NULL;
+	spin_unlock(&process->lock);
 	mm_space_activate(NULL);
 	if (space)
 		mm_space_put(space);

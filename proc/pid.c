@@ -7,6 +7,7 @@
 
 #include <lib/bitmap.h>
 #include <mm/slab.h>
+#include <proc/inspect.h>
 
 #define PID_MAX 32768
 #define CHUNK 256
@@ -20,6 +21,7 @@ struct spinlock proc_tree_lock = SPINLOCK_INIT;
 static struct pid_entry *_Atomic chunks[PID_MAX / CHUNK];
 static unsigned long used[PID_MAX / BITS_PER_LONG]; // tree lock
 static uint32_t last_pid; // tree lock
+static uint64_t given_out; // numbers since boot (tree lock)
 
 #define GROUP_BUCKETS 64
 static struct list groups[GROUP_BUCKETS]; // processes by pgid (tree lock)
@@ -59,6 +61,7 @@ err_t pid_alloc(uint32_t *pid)
 	if (found < PID_MAX) {
 		bitmap_set(used, found);
 		last_pid = (uint32_t)found;
+		given_out++;
 	}
 	spin_unlock(&proc_tree_lock);
 	if (found >= PID_MAX)
@@ -143,6 +146,22 @@ void process_for_each(bool (*visit)(void *arg, struct process *process), void *a
 		go_on = visit(arg, process);
 		process_put(process);
 	}
+}
+
+uint64_t proc_fork_count(void)
+{
+	spin_lock(&proc_tree_lock);
+	uint64_t count = given_out;
+	spin_unlock(&proc_tree_lock);
+	return count;
+}
+
+uint32_t proc_last_pid(void)
+{
+	spin_lock(&proc_tree_lock);
+	uint32_t pid = last_pid;
+	spin_unlock(&proc_tree_lock);
+	return pid;
 }
 
 void pgrp_join_locked(struct process *process, uint32_t pgid)

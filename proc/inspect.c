@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// Looking at a process from outside. What a thread shares (address space, descriptors, directories,
+// credentials) it changes and lets go of with its process locked, so whoever holds that lock may
+// follow the pointers.
+#include "internal.h"
+
+#include <mm/space.h>
+#include <proc/inspect.h>
+
+bool process_inspect(uint32_t pid, void (*visit)(void *arg, struct process *process), void *arg)
+{
+	spin_lock(&proc_tree_lock);
+	struct process *process = pid_process_locked(pid);
+	if (process) {
+		spin_lock(&process->lock);
+		visit(arg, process);
+		spin_unlock(&process->lock);
+	}
+	spin_unlock(&proc_tree_lock);
+	return process != NULL;
+}
+
+struct thread *process_any_thread_locked(struct process *process)
+{
+	struct thread *thread = process->leader;
+	if (thread && thread->mm.space)
+		return thread;
+	list_for_each_entry(thread, &process->threads, proc.node) {
+		if (thread->mm.space)
+			return thread;
+	}
+	return NULL;
+}
+
+static void get_space(void *arg, struct process *process)
+{
+	struct thread *thread = process_any_thread_locked(process);
+	struct mm_space *space = thread ? thread->mm.space : NULL;
+	if (space)
+		mm_space_get(space);
+	*(struct mm_space **)arg = space;
+}
+
+struct mm_space *process_get_space(uint32_t pid)
+{
+	struct mm_space *space = NULL;
+	(void)process_inspect(pid, get_space, &space);
+	return space;
+}
+
+void proc_set_cred(struct cred *cred)
+{
+	struct thread *self = current_thread();
+	struct process *process = self->proc.process;
+	spin_lock(&process->lock);
+	struct cred *old = self->object.cred;
+	self->object.cred = cred;
+	spin_unlock(&process->lock);
+	if (old)
+		cred_put(old);
+}
