@@ -6,7 +6,8 @@
 // Bounds of preemptions are taken one after the other, so the first failure has the fewest. Three
 // things keep the number of runs small, and none hides a failure within the bound:
 //  - a preemption is tried only before accesses to objects that two CPUs use and one stores to. The
-//    set of those grows as runs meet them; when it grew, the bound is begun again;
+//    set of those is learnt from random schedules and grows as runs meet more; when it grew, the
+//    bound is begun again;
 //  - a run that reaches a state (lab.c says when two are equal) from which no fewer preemptions were
 //    left before ends there;
 //  - where the CPU cannot go on (it waits, it spins), a switch costs nothing and all are tried.
@@ -143,7 +144,7 @@ bool explore_is_shared(cpuid_t cpu, const volatile void *object, bool is_store)
 	uint64_t slot = hash_slot(key) % EXPLORE_OBJECTS;
 	struct explore_object *o;
 
-	if (e->search != EXPLORE_SEARCH_BOUND)
+	if (e->search == EXPLORE_SEARCH_REPLAY)
 		return true;
 	while (e->objects[slot].address && e->objects[slot].address != key)
 		slot = (slot + 1) % EXPLORE_OBJECTS;
@@ -160,7 +161,7 @@ bool explore_is_shared(cpuid_t cpu, const volatile void *object, bool is_store)
 		o->is_shared = true;
 		e->has_grown = true;
 	}
-	return o->is_shared;
+	return o->is_shared || e->search == EXPLORE_SEARCH_SEED;
 }
 
 bool explore_may_pass_time(void)
@@ -384,19 +385,57 @@ static bool search_bounds(unsigned bound)
 	return false;
 }
 
-static bool search_seeds(uint64_t first, uint64_t count)
+static void run_seed(uint64_t seed)
 {
 	struct explore_shared *e = explore_shared;
 
 	e->search = EXPLORE_SEARCH_SEED;
-	for (e->seed = first; e->seed < first + count; e->seed++) {
-		e->random = hash_slot(e->seed + 1) | 1;
-		e->seed_rate = 1u << (2 + e->seed % 6);
-		run_once();
+	e->random = hash_slot(seed + 1) | 1;
+	e->seed_rate = 1u << (2 + seed % 6);
+	run_once();
+}
+
+static bool search_seeds(uint64_t first, uint64_t count)
+{
+	for (uint64_t seed = first; seed < first + count; seed++) {
+		run_seed(seed);
 		if (has_failed())
 			return true;
 	}
 	return false;
+}
+
+/** Learn which objects are shared: what CPUs do that never ran in the first schedules of a bound
+ *  would else not be known. Returns the first seed that fails, or the number of seeds. */
+static uint64_t discover(void)
+{
+	uint64_t failing = EXPLORE_DISCOVERY_SEEDS;
+
+	for (uint64_t seed = 0; seed < EXPLORE_DISCOVERY_SEEDS; seed++) {
+		run_seed(seed);
+		if (has_failed() && seed < failing)
+			failing = seed;
+	}
+	return failing;
+}
+
+/** Bounds first, for the shortest failure. */
+static bool search_all(void)
+{
+	struct explore_shared *e = explore_shared;
+	const struct explore_options *o = &e->options;
+	uint64_t failing;
+
+	if (o->is_seed_only)
+		return search_seeds(o->first_seed, o->seeds);
+	failing = discover();
+	if (search_bounds(o->bound < 0 ? e->scenario->bound : (unsigned)o->bound))
+		return true;
+	if (failing < EXPLORE_DISCOVERY_SEEDS) {
+		run_seed(failing);
+		return true;
+	}
+	return o->seeds && search_seeds(o->first_seed, o->seeds);
 }
 
 /** Run the failing choices again, with the table of steps. True: it failed in the same way. */
@@ -432,10 +471,7 @@ static noreturn_fn void search(void)
 		_exit(failed != is_mutant);
 	}
 	e->runs_max = o->runs_max;
-	if (!o->is_seed_only)
-		failed = search_bounds(o->bound < 0 ? e->scenario->bound : (unsigned)o->bound);
-	if (!failed && o->seeds)
-		failed = search_seeds(o->first_seed, o->seeds);
+	failed = search_all();
 	if (failed)
 		e->is_confirmed = confirm();
 	explore_report(failed, o->is_verbose || failed != is_mutant);

@@ -10,10 +10,11 @@
 
 #define EXPLORE_TRACE_MAX 65536
 #define EXPLORE_PICKS_MAX 65536
-#define EXPLORE_STATES (1u << 20)
+#define EXPLORE_STATES (1u << 23)
 #define EXPLORE_OBJECTS (1u << 16)
 #define EXPLORE_STEPS_MAX 200000
 #define EXPLORE_NAMES_MAX 64
+#define EXPLORE_DISCOVERY_SEEDS 200
 #define EXPLORE_RUN_SECONDS 30
 
 enum explore_search { EXPLORE_SEARCH_BOUND, EXPLORE_SEARCH_SEED, EXPLORE_SEARCH_REPLAY };
@@ -69,7 +70,7 @@ struct explore_shared {
 	struct explore_options options;
 	enum explore_search search;
 	unsigned bound;
-	uint64_t seed, random;
+	uint64_t random;
 	unsigned seed_rate; // a point is a preemption with probability 1/seed_rate
 	uint64_t runs, runs_max;
 	uint64_t states_total;

@@ -76,19 +76,20 @@ void explore_report(bool failed, bool is_long)
 {
 	struct explore_shared *e = explore_shared;
 	bool is_mutant = e->scenario->flags & EXPLORE_MUTANT;
+	bool is_replay = !e->runs_max;
 
 	printf("%sok - explore.%s # %llu schedules, %llu states, %u preemptions%s%s\n",
-	       failed == is_mutant && (!failed || e->is_confirmed || !e->runs_max) ? "" : "not ",
+	       failed == is_mutant && (!failed || e->is_confirmed || is_replay) ? "" : "not ",
 	       e->scenario->name, (unsigned long long)e->runs, (unsigned long long)e->states_total,
 	       failed ? e->preemptions : e->bound, e->is_cut ? ", CUT SHORT" : "",
 	       is_mutant ? (failed ? ", mutant caught" : ", MUTANT NOT CAUGHT") : "");
 	if (failed)
 		printf("# %s%s\n", e->why,
-		       e->is_confirmed || !e->runs_max ? "" : " (DID NOT COME AGAIN when replayed)");
-	if (failed && is_long) {
+		       e->is_confirmed || is_replay ? "" : " (DID NOT COME AGAIN when replayed)");
+	if (failed && is_long)
 		print_replay();
+	if ((failed || is_replay) && is_long)
 		print_steps();
-	}
 }
 
 /** "17:1,40:t0" into the picks; "-" = none, all first options. */

@@ -62,8 +62,8 @@ static void check_two_taken(void)
 	EXPLORE_EXPECT(sched_waitq_is_empty(&wq));
 }
 
-EXPLORE(W1_wake_one_is_not_lost, .run = explore_run_threads, .cpus = 3, .bodies = 3, .bound = 2,
-	.setup = setup, .body = two_consumers_body, .check = check_two_taken);
+EXPLORE(sched_W1_wake_one_is_not_lost, .run = explore_run_threads, .cpus = 3, .bodies = 3,
+	.bound = 3, .setup = setup, .body = two_consumers_body, .check = check_two_taken);
 
 static void one_consumer_body(unsigned self)
 {
@@ -79,9 +79,9 @@ static void check_one_taken(void)
 	EXPLORE_EXPECT(sched_waitq_is_empty(&wq));
 }
 
-EXPLORE(W1_block_and_wake, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 3,
+EXPLORE(sched_W1_block_and_wake, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 3,
 	.setup = setup, .body = one_consumer_body, .check = check_one_taken);
-EXPLORE(W1_block_and_wake_one_cpu, .run = explore_run_threads, .cpus = 1, .bodies = 2, .bound = 3,
+EXPLORE(sched_W1_block_and_wake_one_cpu, .run = explore_run_threads, .cpus = 1, .bodies = 2, .bound = 3,
 	.setup = setup, .body = one_consumer_body, .check = check_one_taken);
 
 /** A consumer that may time out and one that may not: the item must reach one of them, so the
@@ -105,7 +105,7 @@ static void check_timeout(void)
 	EXPLORE_EXPECT(sched_waitq_is_empty(&wq));
 }
 
-EXPLORE(W3_wake_or_timeout, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 2,
+EXPLORE(sched_W3_wake_or_timeout, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 2,
 	.flags = EXPLORE_TIMERS, .setup = setup, .body = timeout_body, .check = check_timeout);
 
 /** One item for two sleepers of which one gives up: a wake that chose it after it gave up would
@@ -132,8 +132,8 @@ static void check_not_spent(void)
 	EXPLORE_EXPECT(items + taken == 2);
 }
 
-EXPLORE(W3_wake_is_not_spent_on_a_leaver, .run = explore_run_threads, .cpus = 2, .bodies = 3,
-	.bound = 1, .flags = EXPLORE_TIMERS, .setup = setup, .body = wake_not_spent_body,
+EXPLORE(sched_W3_wake_is_not_spent_on_a_leaver, .run = explore_run_threads, .cpus = 2, .bodies = 3,
+	.bound = 2, .flags = EXPLORE_TIMERS, .setup = setup, .body = wake_not_spent_body,
 	.check = check_not_spent);
 
 /** Mutant: the condition is looked at, then the thread blocks, with the lock free in between. */
@@ -193,7 +193,7 @@ static void prepared_body(unsigned self)
 	}
 }
 
-EXPLORE(W1_prepare_then_check, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 3,
+EXPLORE(sched_W1_prepare_then_check, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 3,
 	.setup = mutant_setup, .body = prepared_body);
 
 /** Mutant: the queue's lock is let go before the waiter stands on it. */
@@ -222,12 +222,12 @@ static void mutant_unlock_first_body(unsigned self)
 EXPLORE(mutant_unlock_before_wait, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 2,
 	.flags = EXPLORE_MUTANT, .setup = setup, .body = mutant_unlock_first_body);
 
-/** Mutant: a sleeper that was woken and timed out at once believes the timeout, though the waker
- *  chose it: the item's wake is spent on a thread that leaves, and nobody else is woken. */
-static void mutant_trust_timeout_body(unsigned self)
+/** Mutant: a sleeper that was woken looks at the clock to learn whether it timed out, and leaves,
+ *  though the waker chose it: the wake is spent on it, and the other sleeper stays. */
+static void mutant_trust_clock_body(unsigned self)
 {
-	irqflags_t flags;
 	nsec_t deadline = time_now() + 10 * NSEC_PER_USEC;
+	irqflags_t flags;
 
 	if (self == 1) {
 		produce();
@@ -244,16 +244,70 @@ static void mutant_trust_timeout_body(unsigned self)
 	items--;
 	taken++;
 unlock:
+	// One item for two: who leaves without it must not have been chosen for it.
+	spin_unlock_irqrestore(&wq.lock, flags);
+	if (taken && self == 0)
+		produce();
+}
+
+EXPLORE(mutant_wake_spent_on_leaver, .run = explore_run_threads, .cpus = 2, .bodies = 3, .bound = 2,
+	.flags = EXPLORE_TIMERS | EXPLORE_MUTANT, .setup = setup, .body = mutant_trust_clock_body);
+
+/** A signal (sched_interrupt) and a wake race for a sleeper (W5): it ends once, and the item stays
+ *  when the signal won. */
+static struct thread *_Atomic target;
+static err_t outcome;
+
+static void interrupt_setup(void)
+{
+	setup();
+	atomic_init(&target, NULL);
+	outcome = 1;
+	explore_name(&target, "target");
+}
+
+static void interruptible_consume(void)
+{
+	irqflags_t flags = spin_lock_irqsave(&wq.lock);
+	err_t err = 0;
+
+	store_release(&target, current_thread());
+	while (!items && !err)
+		err = sched_waitq_wait(&wq, &flags, NSEC_NEVER, SCHED_WAIT_INTERRUPTIBLE, 0);
+	if (!err) {
+		items--;
+		taken++;
+	}
+	outcome = err;
 	spin_unlock_irqrestore(&wq.lock, flags);
 }
 
-static void mutant_trust_timeout_check(void)
+static void interrupt_body(unsigned self)
 {
-	// The producer's item was either taken, or nobody was chosen for it.
-	EXPLORE_EXPECT(taken + timeouts == 1);
-	EXPLORE_EXPECT(taken == 1 || items == 1);
+	if (self == 0) {
+		interruptible_consume();
+	} else if (self == 1) {
+		struct thread *thread = load_acquire(&target);
+
+		if (thread) {
+			store_release(&thread->pending, 1);
+			sched_interrupt(thread);
+		} else {
+			produce();
+		}
+	} else {
+		produce();
+	}
 }
 
-EXPLORE(W3_timeout_leaves_the_item, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 2,
-	.flags = EXPLORE_TIMERS, .setup = setup, .body = mutant_trust_timeout_body,
-	.check = mutant_trust_timeout_check);
+static void check_interrupt(void)
+{
+	EXPLORE_EXPECT(outcome == 0 || outcome == -EINTR);
+	EXPLORE_EXPECT((outcome == 0) == (taken == 1));
+	EXPLORE_EXPECT(sched_waitq_is_empty(&wq));
+}
+
+EXPLORE(sched_W5_wake_or_signal, .run = explore_run_threads, .cpus = 3, .bodies = 3, .bound = 2,
+	.setup = interrupt_setup, .body = interrupt_body, .check = check_interrupt);
+EXPLORE(sched_W5_signal_alone_wakes, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 3,
+	.setup = interrupt_setup, .body = interrupt_body, .check = check_interrupt);
