@@ -15,6 +15,7 @@
 #include <mm/space.h>
 #include <mm/ucopy.h>
 #include <object/fdtable.h>
+#include <proc/itimer.h>
 
 #define ROBUST_MAX 2048
 #define FUTEX_WAITERS 0x80000000u
@@ -281,6 +282,8 @@ void proc_exit_thread(int code)
 	pid_set_thread(self->proc.tid, NULL);
 	if (self->proc.tid != process->pid)
 		pid_free(self->proc.tid);
+	if (is_last_alive)
+		proc_drop_alarm(process);
 	bool is_last = leave_process(self, process);
 	if (is_last && become_zombie(process))
 		process_forget(process);

@@ -2,6 +2,8 @@
 // The process object: making, counting, limits, groups and sessions.
 #include "internal.h"
 
+#include <proc/itimer.h>
+
 #include <kernel/param.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -23,6 +25,7 @@ void proc_init(void)
 	processes_max = (uint32_t)param_get_u64("processes", PROCESSES_MAX_DEFAULT);
 	pid_init();
 	sigframe_init();
+	itimer_init();
 }
 
 /** Exact from any number of CPUs: a count that went over the limit is taken back at once. */
@@ -70,6 +73,7 @@ struct process *process_create(void)
 	list_init(&process->sibling);
 	list_init(&process->pgrp_node);
 	list_init(&process->sigqueue);
+	sched_mutex_init(&process->alarm_lock);
 	sched_waitq_init(&process->child_wait);
 	sched_waitq_init(&process->stop_wait);
 	sched_waitq_init(&process->exec_wait);

@@ -187,6 +187,7 @@ static int restart_kind(const struct trapframe *tf)
 /** A handler is about to run: the interrupted call is made again, or says -EINTR. */
 static void finish_call_for_handler(struct trapframe *tf, const struct sigaction *action)
 {
+	current_thread()->proc.restart_deadline = 0;
 	int kind = restart_kind(tf);
 	if (kind == RESTART_ALWAYS && (action->flags & SA_RESTART))
 		hal_tf_restart_syscall(tf);

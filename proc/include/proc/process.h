@@ -10,7 +10,7 @@
 #include <sched/thread.h>
 #include <uapi/signal.h>
 
-struct proc_session;
+struct alarm;
 struct tty;
 
 enum proc_rlimit { RLIMIT_CPU, RLIMIT_FSIZE, RLIMIT_DATA, RLIMIT_STACK, RLIMIT_CORE, RLIMIT_RSS, RLIMIT_NPROC,
@@ -74,6 +74,8 @@ struct process {
 	uint64_t child_run_ns; // of reaped children (p)
 	uint64_t minor_faults;
 	nsec_t start_time;
+	struct sched_mutex alarm_lock;
+	struct alarm *alarm; // ITIMER_REAL, NULL until first used (alarm_lock)
 	uint32_t has_execed; // setpgid of a child that did: -EACCES
 	uint32_t dumpable, no_new_privs, pdeath_signal, child_subreaper;
 	struct tty *tty; // controlling terminal (tree lock)

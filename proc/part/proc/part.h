@@ -23,5 +23,6 @@ struct proc_part {
 	uint64_t clear_child_tid; // user address, 0 = none
 	uint64_t robust_list, robust_list_len; // user address
 	uint64_t set_child_tid;
+	uint64_t restart_deadline; // of a sleep that a stop has interrupted, 0 = none
 	struct sched_completion *vfork_done; // the parent waits on it until exec or exit
 };

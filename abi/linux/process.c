@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: MIT
+// System calls of processes and threads.
+#include "syscall.h"
+
+#include <fs/fs.h>
+#include <hal/context.h>
+#include <mm/space.h>
+#include <lib/string.h>
+#include <object/fdtable.h>
+#include <proc/signal.h>
+#include <sched/sched.h>
+
+#define CLONE_VM 0x100
+#define CLONE_VFORK 0x4000
+#define WALL 0x40000000u
+#define WCLONE 0x80000000u
+#define WNOTHREAD 0x20000000u
+
+SYSCALL0(getpid)
+{
+	return current_thread()->proc.pid;
+}
+
+SYSCALL0(gettid)
+{
+	return current_thread()->proc.tid;
+}
+
+SYSCALL0(getppid)
+{
+	struct process *parent = __atomic_load_n(&current_process()->parent, __ATOMIC_RELAXED);
+	return parent ? parent->pid : 0; // processes are freed after a grace period
+}
+
+SYSCALL1(set_tid_address, uint64_t, at)
+{
+	current_thread()->proc.clear_child_tid = at;
+	return current_thread()->proc.tid;
+}
+
+SYSCALL0(fork)
+{
+	struct clone_args args = {.exit_signal = SIGCHLD};
+	return proc_clone(abi_frame(), &args);
+}
+
+SYSCALL0(vfork)
+{
+	struct clone_args args = {.flags = CLONE_VM | CLONE_VFORK, .exit_signal = SIGCHLD};
+	return proc_clone(abi_frame(), &args);
+}
+
+SYSCALL5(clone, uint64_t, flags, uint64_t, stack, uint64_t, parent_tid, uint64_t, arg3, uint64_t, arg4)
+{
+	struct clone_args args = {
+		.flags = flags & ~0xffull,
+		.exit_signal = flags & 0xff,
+		.stack = stack,
+		.parent_tid = parent_tid,
+		.child_tid = ABI_CLONE_CHILD_TID_ARG == 3 ? arg3 : arg4,
+		.tls = ABI_CLONE_TLS_ARG == 3 ? arg3 : arg4,
+	};
+	return proc_clone(abi_frame(), &args);
+}
+
+SYSCALL2(clone3, uaddr_t, at, uint64_t, size)
+{
+	// flags pidfd child_tid parent_tid exit_signal stack stack_size tls set_tid ...
+	uint64_t in[11] = {0};
+	if (size < 64)
+		return -EINVAL;
+	err_t err = mm_copy_in(in, at, min(size, sizeof(in)));
+	if (err)
+		return err;
+	if (in[8] || in[9] || in[10] || in[4] > NSIG || (!in[5] != !in[6]))
+		return -EINVAL;
+	struct clone_args args = {
+		.flags = in[0], .child_tid = in[2], .parent_tid = in[3], .tls = in[7],
+		.exit_signal = (uint32_t)in[4], .stack = in[5] ? in[5] + in[6] : 0,
+	};
+	return proc_clone(abi_frame(), &args);
+}
+
+static int64_t exec(int dirfd, uaddr_t path_at, uint64_t argv, uint64_t envp, unsigned flags)
+{
+	char *path;
+	err_t err = abi_get_path(path_at, &path);
+	if (err)
+		return err;
+	int64_t result = proc_exec(abi_frame(), dirfd, path, argv, envp, flags);
+	abi_put_path(path);
+	return result;
+}
+
+SYSCALL3(execve, uaddr_t, path, uint64_t, argv, uint64_t, envp)
+{
+	return exec(FS_AT_CWD, path, argv, envp, 0);
+}
+
+SYSCALL5(execveat, int, dirfd, uaddr_t, path, uint64_t, argv, uint64_t, envp, uint32_t, flags)
+{
+	return exec(dirfd, path, argv, envp, flags);
+}
+
+SYSCALL1(exit, int, code)
+{
+	proc_exit_thread((code & 0xff) << 8);
+}
+
+SYSCALL1(exit_group, int, code)
+{
+	proc_exit_group((code & 0xff) << 8);
+}
+
+/** Linux's struct rusage: two times and 14 numbers. */
+static err_t put_rusage(uaddr_t at, nsec_t user, nsec_t system, uint64_t faults, uint64_t voluntary,
+			uint64_t involuntary)
+{
+	int64_t out[18] = {
+		(int64_t)(user / NSEC_PER_SEC), (int64_t)(user % NSEC_PER_SEC / 1000),
+		(int64_t)(system / NSEC_PER_SEC), (int64_t)(system % NSEC_PER_SEC / 1000)};
+	out[8] = (int64_t)faults;
+	out[16] = (int64_t)voluntary;
+	out[17] = (int64_t)involuntary;
+	return mm_copy_out(at, out, sizeof(out));
+}
+
+SYSCALL4(wait4, int32_t, pid, uaddr_t, status_at, uint32_t, options, uaddr_t, rusage_at)
+{
+	struct wait_result result;
+	enum wait_who who = pid == -1 ? WAIT_ANY : pid > 0 ? WAIT_PID : WAIT_PGID;
+	uint32_t id = pid > 0 ? (uint32_t)pid : pid == 0 ? current_process()->pgid : (uint32_t)-pid;
+	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | WALL | WCLONE | WNOTHREAD))
+		return -EINVAL;
+	options &= WNOHANG | WUNTRACED | WCONTINUED;
+	err_t err = proc_wait(who, id, options | WEXITED, &result);
+	if (err || !result.pid)
+		return err;
+	if (status_at && mm_store_user32(status_at, (uint32_t)result.status))
+		return -EFAULT;
+	if (rusage_at && put_rusage(rusage_at, result.user_time, result.system_time, 0, 0, 0))
+		return -EFAULT;
+	return result.pid;
+}
+
+SYSCALL5(waitid, uint32_t, idtype, uint32_t, id, uaddr_t, info_at, uint32_t, options, uaddr_t, rusage_at)
+{
+	struct wait_result result;
+	if (idtype > 2 || !(options & (WEXITED | WSTOPPED | WCONTINUED)))
+		return -EINVAL;
+	enum wait_who who = idtype == 0 ? WAIT_ANY : idtype == 1 ? WAIT_PID : WAIT_PGID;
+	if (who == WAIT_PGID && id == 0)
+		id = current_process()->pgid;
+	err_t err = proc_wait(who, id, options, &result);
+	if (err)
+		return err;
+	if (info_at) {
+		char siginfo[128] = {0};
+		int status = result.code == CLD_EXITED ? result.status >> 8 & 0xff
+			     : result.code == CLD_STOPPED ? result.status >> 8
+			     : result.code == CLD_CONTINUED ? SIGCONT
+							    : result.status & 0x7f;
+		struct siginfo info = {.signo = result.pid ? SIGCHLD : 0, .code = result.code,
+				       .pid = result.pid, .uid = result.uid,
+				       .value = (uint64_t)status};
+		if (result.pid)
+			signal_encode_info(siginfo, &info);
+		err = mm_copy_out(info_at, siginfo, sizeof(siginfo));
+	}
+	if (!err && rusage_at)
+		err = put_rusage(rusage_at, result.user_time, result.system_time, 0, 0, 0);
+	return err;
+}
+
+SYSCALL2(setpgid, uint32_t, pid, uint32_t, pgid)
+{
+	if ((int32_t)pid < 0 || (int32_t)pgid < 0)
+		return -EINVAL;
+	return proc_setpgid(pid, pgid);
+}
+
+SYSCALL1(getpgid, uint32_t, pid)
+{
+	return proc_getpgid(pid);
+}
+
+SYSCALL0(getpgrp)
+{
+	return proc_getpgid(0);
+}
+
+SYSCALL1(getsid, uint32_t, pid)
+{
+	return proc_getsid(pid);
+}
+
+SYSCALL0(setsid)
+{
+	return proc_setsid();
+}
+
+SYSCALL2(set_robust_list, uint64_t, head, uint64_t, len)
+{
+	if (len != 24)
+		return -EINVAL;
+	current_thread()->proc.robust_list = head;
+	current_thread()->proc.robust_list_len = len;
+	return 0;
+}
+
+SYSCALL3(get_robust_list, uint32_t, pid, uaddr_t, head_at, uaddr_t, len_at)
+{
+	struct proc_part *part = &current_thread()->proc;
+	if (pid && pid != part->tid)
+		return -EPERM;
+	if (mm_copy_out(head_at, &part->robust_list, 8) || mm_copy_out(len_at, &part->robust_list_len, 8))
+		return -EFAULT;
+	return 0;
+}
+
+SYSCALL2(getrusage, int, who, uaddr_t, at)
+{
+	struct thread *self = current_thread();
+	struct process *process = self->proc.process;
+	uint64_t voluntary = self->sched.switches_voluntary,
+		 involuntary = self->sched.switches_involuntary;
+	if (who == 1) // RUSAGE_THREAD
+		return put_rusage(at, sched_cpu_time(self), 0, 0, voluntary, involuntary);
+	if (who == 0)
+		return put_rusage(at, process_cpu_time(process), 0, process->minor_faults, voluntary,
+				  involuntary);
+	if (who == -1)
+		return put_rusage(at, process->child_run_ns, 0, 0, 0, 0);
+	return -EINVAL;
+}
+
+SYSCALL1(times, uaddr_t, at)
+{
+	struct process *process = current_process();
+	int64_t ticks[4] = {(int64_t)(process_cpu_time(process) / (NSEC_PER_SEC / 100)), 0,
+			    (int64_t)(process->child_run_ns / (NSEC_PER_SEC / 100)), 0};
+	if (at && mm_copy_out(at, ticks, sizeof(ticks)))
+		return -EFAULT;
+	return (int64_t)(time_now() / (NSEC_PER_SEC / 100));
+}
+
+// ---- limits ---------------------------------------------------------------------------------------
+
+/** Copies of limits that other rooms look at. */
+static void apply_limit(struct process *process, unsigned resource)
+{
+	uint64_t value = process->limits[resource].current;
+	struct thread *self = current_thread();
+	if (resource == RLIMIT_NOFILE)
+		self->object.fds->limit = (uint32_t)min(value, (uint64_t)FD_LIMIT_MAX);
+	else if (resource == RLIMIT_STACK)
+		self->mm.space->limit_stack = value;
+}
+
+static err_t change_limit(struct process *process, unsigned resource, const struct rlimit *wanted)
+{
+	struct rlimit *limit = &process->limits[resource];
+	if (wanted->current > wanted->max)
+		return -EINVAL;
+	if (wanted->max > limit->max && !cred_has_cap(cred_current(), CAP_SYS_RESOURCE))
+		return -EPERM;
+	if (resource == RLIMIT_NOFILE && wanted->max > FD_LIMIT_MAX)
+		return -EPERM;
+	*limit = *wanted;
+	return 0;
+}
+
+static int64_t prlimit(struct process *process, unsigned resource, uaddr_t new_at, uaddr_t old_at)
+{
+	struct rlimit wanted, old;
+	if (resource >= RLIMIT_COUNT)
+		return -EINVAL;
+	if (new_at && mm_copy_in(&wanted, new_at, sizeof(wanted)))
+		return -EFAULT;
+	spin_lock(&process->lock);
+	old = process->limits[resource];
+	err_t err = new_at ? change_limit(process, resource, &wanted) : 0;
+	spin_unlock(&process->lock);
+	if (!err && new_at && process == current_process())
+		apply_limit(process, resource);
+	if (!err && old_at && mm_copy_out(old_at, &old, sizeof(old)))
+		return -EFAULT;
+	return err;
+}
+
+SYSCALL4(prlimit64, uint32_t, pid, uint32_t, resource, uaddr_t, new_at, uaddr_t, old_at)
+{
+	struct process *process = process_find(pid ? pid : current_process()->pid);
+	if (!process)
+		return -ESRCH;
+	int64_t result = prlimit(process, resource, new_at, old_at);
+	process_put(process);
+	return result;
+}
+
+SYSCALL2(getrlimit, uint32_t, resource, uaddr_t, at)
+{
+	return prlimit(current_process(), resource, 0, at);
+}
+
+SYSCALL2(setrlimit, uint32_t, resource, uaddr_t, at)
+{
+	return prlimit(current_process(), resource, at, 0);
+}
+
+// ---- prctl ----------------------------------------------------------------------------------------
+
+enum { PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG = 2, PR_GET_DUMPABLE = 3, PR_SET_DUMPABLE = 4,
+       PR_SET_NAME = 15, PR_GET_NAME = 16, PR_SET_CHILD_SUBREAPER = 36, PR_GET_CHILD_SUBREAPER = 37,
+       PR_SET_NO_NEW_PRIVS = 38, PR_GET_NO_NEW_PRIVS = 39, PR_CAPBSET_READ = 23 };
+
+static int64_t set_name(uaddr_t at)
+{
+	struct thread *self = current_thread();
+	char name[16] = {0};
+	int n = mm_copy_in_string(name, at, sizeof(name));
+	if (n < 0 && n != -ENAMETOOLONG)
+		return n;
+	name[15] = 0;
+	memcpy(self->name, name, sizeof(name));
+	if (self->proc.tid == self->proc.pid)
+		memcpy(self->proc.process->name, name, sizeof(name));
+	return 0;
+}
+
+SYSCALL5(prctl, int, option, uint64_t, arg, uint64_t, arg3, uint64_t, arg4, uint64_t, arg5)
+{
+	struct process *process = current_process();
+	(void)arg3, (void)arg4, (void)arg5;
+	switch (option) {
+	case PR_SET_NAME:
+		return set_name(arg);
+	case PR_GET_NAME:
+		return mm_copy_out(arg, current_thread()->name, 16);
+	case PR_SET_PDEATHSIG:
+		if (arg > NSIG)
+			return -EINVAL;
+		process->pdeath_signal = (uint32_t)arg;
+		return 0;
+	case PR_GET_PDEATHSIG:
+		return mm_store_user32(arg, process->pdeath_signal);
+	case PR_GET_DUMPABLE:
+		return process->dumpable;
+	case PR_SET_DUMPABLE:
+		if (arg > 1)
+			return -EINVAL;
+		process->dumpable = (uint32_t)arg;
+		return 0;
+	case PR_SET_CHILD_SUBREAPER:
+		process->child_subreaper = arg != 0;
+		return 0;
+	case PR_GET_CHILD_SUBREAPER:
+		return mm_store_user32(arg, process->child_subreaper);
+	case PR_SET_NO_NEW_PRIVS:
+		if (arg != 1)
+			return -EINVAL;
+		process->no_new_privs = 1;
+		return 0;
+	case PR_GET_NO_NEW_PRIVS:
+		return process->no_new_privs;
+	case PR_CAPBSET_READ:
+		return arg > CAP_LAST ? -EINVAL : (int64_t)(cred_current()->cap_bounding >> arg & 1);
+	default:
+		return -EINVAL;
+	}
+}
+
+#define ARCH_SET_FS 0x1002
+#define ARCH_GET_FS 0x1003
+
+SYSCALL2(arch_prctl, int, code, uint64_t, addr)
+{
+	struct thread *self = current_thread();
+	if (code == ARCH_SET_FS) {
+		if (addr >= HAL_USER_TOP)
+			return -EPERM;
+		hal_tf_set_tls(self->tf, &self->context, addr);
+		return 0;
+	}
+	if (code == ARCH_GET_FS) {
+		uint64_t tls = hal_tf_tls(self->tf, &self->context);
+		return mm_copy_out(addr, &tls, sizeof(tls));
+	}
+	return -EINVAL;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// Decoders of user structures that several families use.
+#include "syscall.h"
+
+#include <fs/fs.h>
+#include <mm/slab.h>
+
+err_t abi_get_timespec(uaddr_t at, nsec_t *ns)
+{
+	struct linux_timespec ts;
+	err_t err = mm_copy_in(&ts, at, sizeof(ts));
+	if (err)
+		return err;
+	if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= (int64_t)NSEC_PER_SEC)
+		return -EINVAL;
+	*ns = (uint64_t)ts.sec >= NSEC_NEVER / NSEC_PER_SEC - 1
+		      ? NSEC_NEVER / 2
+		      : (uint64_t)ts.sec * NSEC_PER_SEC + (uint64_t)ts.nsec;
+	return 0;
+}
+
+err_t abi_put_timespec(uaddr_t at, nsec_t ns)
+{
+	struct linux_timespec ts = {(int64_t)(ns / NSEC_PER_SEC), (int64_t)(ns % NSEC_PER_SEC)};
+	return mm_copy_out(at, &ts, sizeof(ts));
+}
+
+err_t abi_put_timeval(uaddr_t at, nsec_t ns)
+{
+	struct linux_timeval tv = {(int64_t)(ns / NSEC_PER_SEC),
+				   (int64_t)(ns % NSEC_PER_SEC / NSEC_PER_USEC)};
+	return mm_copy_out(at, &tv, sizeof(tv));
+}
+
+err_t abi_get_timeout(uaddr_t at, nsec_t *deadline)
+{
+	nsec_t timeout;
+	*deadline = NSEC_NEVER;
+	if (!at)
+		return 0;
+	err_t err = abi_get_timespec(at, &timeout);
+	if (!err)
+		*deadline = abi_deadline(timeout);
+	return err;
+}
+
+err_t abi_get_path(uaddr_t at, char **path)
+{
+	// Most paths are short: try a small buffer first.
+	for (size_t size = 128;; size = FS_PATH_MAX) {
+		char *buf = kmalloc(size);
+		if (!buf)
+			return -ENOMEM;
+		int n = mm_copy_in_string(buf, at, size);
+		if (n >= 0) {
+			*path = buf;
+			return 0;
+		}
+		kfree(buf);
+		if (n != -ENAMETOOLONG || size == FS_PATH_MAX)
+			return n;
+	}
+}
+
+void abi_put_path(char *path)
+{
+	kfree(path);
+}
