@@ -11,8 +11,7 @@
 // Long functions on purpose: they are read, and counted, from top to bottom.
 #include "internal.h"
 
-#include <hal/fpu.h>
-#include <hal/mmu.h>
+#include <hal/context.h>
 #include <ipc/endpoint.h>
 #include <kernel/upcall.h>
 #include <mm/space.h>
@@ -40,12 +39,6 @@ static always_inline struct trapframe *switch_to(struct thread *prev, struct thr
 	if (next->mm.space != prev->mm.space)
 		mm_space_activate_fast(next->mm.space);
 	hal_context_swap_tls(&prev->context, &next->context);
-	if (unlikely(prev->fpu != NULL))
-		hal_fpu_save(prev->fpu);
-	if (unlikely(next->fpu != NULL))
-		hal_fpu_restore(next->fpu);
-	else if (unlikely(prev->fpu != NULL))
-		hal_fpu_disable();
 	return next->tf;
 }
 
