@@ -3,7 +3,7 @@
 // slice timer runs, which means that threads wait, gives half of what it has more than the least
 // loaded; a CPU that would go on to worse work takes real-time threads that wait elsewhere. A moved
 // thread is never out of sight: it is READY with sched.cpu naming the queue that it goes to.
-#include "runq.h"
+#include "fair.h"
 
 #define PUSH_MAX 8 // threads moved at once: bounds the time with interrupts off
 
@@ -108,7 +108,7 @@ void balance_pull_rt(struct runq *rq)
 		if (!victim || !(load_relaxed(&victim->ready_bands) & 1u << BAND_REALTIME))
 			continue;
 		// One that is about to run at home is better left there.
-		if (rank_is_fair(load_relaxed(&cpu_current(cpu)->sched.rank)))
+		if (rank_is_fair(load_relaxed(&runq_current(victim)->sched.rank)))
 			continue;
 		if (steal_from(victim, rq))
 			return;

@@ -4,19 +4,18 @@
 #include <hal/bootinfo.h>
 #include <kernel/panic.h>
 
-#include "runq.h"
+#include "fair.h"
 
 unsigned sched_cpus;
 static DEFINE_PERCPU(struct thread, idle_thread);
 
-static struct runq *bring_up_this_cpu(void)
+static void bring_up_this_cpu(void)
 {
 	struct runq *rq = this_cpu_ptr(runq);
 	struct thread *idle = this_cpu_ptr(idle_thread);
 	thread_adopt_idle(idle, this_cpu());
 	runq_init(rq, this_cpu(), idle);
-	store_release(&rq->is_online, 1);
-	return rq;
+	__atomic_store_n(&sched_runqs[this_cpu()], rq, __ATOMIC_RELEASE);
 }
 
 void upcall_sched_init(void)
@@ -31,7 +30,7 @@ void upcall_sched_init(void)
 
 void upcall_sched_start_cpu(void)
 {
-	if (!load_relaxed(&this_cpu_ptr(runq)->is_online))
+	if (!online_runq(this_cpu()))
 		bring_up_this_cpu();
 	idle_loop();
 }

@@ -13,7 +13,7 @@
 #include <kernel/log.h>
 #include <kernel/param.h>
 
-#include "runq.h"
+#include "fair.h"
 
 #define SLICE_DEFAULT (4 * NSEC_PER_MSEC)
 #define SLICE_MIN (NSEC_PER_MSEC / 10)
@@ -21,7 +21,7 @@
 
 uint64_t sched_slice_ticks;
 bool sched_keeps_timer;
-static uint64_t bonus_ticks; // what a sleeper may be behind, and what makes it preempt
+uint64_t fair_bonus_ticks;
 
 // Each step of nice is a quarter more or less; nice 0 is 1024 (setpriority(2), sched(7)).
 static const uint32_t weights[40] = {
@@ -73,7 +73,7 @@ void fair_init(void)
 		sched_keeps_timer = wanted != 0;
 	}
 	sched_slice_ticks = hal_clock_hz() / 1000 * (slice / NSEC_PER_USEC) / 1000;
-	bonus_ticks = sched_slice_ticks / 4;
+	fair_bonus_ticks = sched_slice_ticks / 4;
 }
 
 void fair_set_weight(struct sched_part *part)
@@ -82,68 +82,23 @@ void fair_set_weight(struct sched_part *part)
 	part->inverse_weight = ((uint64_t)WEIGHT_NORMAL << 16) / part->weight;
 }
 
-void fair_renew(struct sched_part *part)
+/** Keep the lag if vruntime is relative, else start level. */
+void fair_arrive(struct fair_queue *queue, struct sched_part *part)
 {
-	part->slice_left = (int64_t)sched_slice_ticks;
-	part->vdeadline = part->vruntime + (sched_slice_ticks * part->inverse_weight >> 16);
-}
-
-static uint32_t home_of(const struct runq *rq, uint32_t band)
-{
-	return rq->cpu * BANDS + band;
-}
-
-/** @part's vruntime is not of this queue: keep its lag if it is relative, else start level. */
-static no_inline void arrive(struct runq *rq, struct sched_part *part)
-{
-	uint64_t vtime = rq->fair[part->band].vtime;
-	part->vruntime = part->vruntime_home == HOME_NONE ? vtime + part->vruntime : vtime;
-	part->vruntime_home = home_of(rq, part->band);
+	uint64_t lag = part->vruntime_home == HOME_NONE ? part->vruntime : 0;
+	part->vruntime = queue->vtime + lag;
+	part->vruntime_home = queue->home;
 	fair_renew(part);
 }
 
 void fair_depart(struct runq *rq, struct thread *thread)
 {
 	struct sched_part *part = &thread->sched;
-	if (part->vruntime_home != home_of(rq, part->band))
-		return;
-	part->vruntime -= rq->fair[part->band].vtime;
-	part->vruntime_home = HOME_NONE;
-}
-
-static void advance(struct fair_queue *queue, uint64_t vruntime)
-{
-	if ((int64_t)(vruntime - queue->vtime) > 0)
-		queue->vtime = vruntime;
-}
-
-void runq_charge(struct runq *rq, struct thread *curr, uint64_t now)
-{
-	struct sched_part *part = &curr->sched;
-	int64_t ran = (int64_t)(now - rq->charge_stamp);
-	// A CPU's counter may be read a little early by an unserialised instruction.
-	if (unlikely(ran < 0))
-		return;
-	rq->charge_stamp = now;
-	part->slice_left -= ran;
-	if (part->band < BAND_SYSTEM || curr == rq->idle)
-		return;
-	if (unlikely(part->vruntime_home != home_of(rq, part->band)))
-		arrive(rq, part);
-	part->vruntime += (uint64_t)ran * part->inverse_weight >> 16;
 	struct fair_queue *queue = &rq->fair[part->band];
-	if (rbtree_is_empty(&queue->tree))
-		advance(queue, part->vruntime);
-}
-
-void fair_picked(struct runq *rq, struct thread *thread)
-{
-	advance(&rq->fair[thread->sched.band], thread->sched.vruntime);
-}
-
-bool fair_preempts(const struct thread *thread, const struct thread *curr)
-{
-	return (int64_t)(thread->sched.vruntime + bonus_ticks - curr->sched.vruntime) < 0;
+	if (part->vruntime_home != queue->home)
+		return;
+	part->vruntime -= queue->vtime;
+	part->vruntime_home = HOME_NONE;
 }
 
 static bool goes_before(const struct rbnode *a, const struct rbnode *b)
@@ -152,36 +107,15 @@ static bool goes_before(const struct rbnode *a, const struct rbnode *b)
 			 rb_entry(b, struct thread, sched.fair_node)->sched.vdeadline) < 0;
 }
 
+void fair_insert(struct fair_queue *queue, struct sched_part *part)
+{
+	rbtree_insert(&queue->tree, &part->fair_node, goes_before);
+}
+
 /** Behind everybody: the deadline alone is moved, so the share is kept. */
-static void go_last(struct fair_queue *queue, struct sched_part *part)
+void fair_go_last(struct fair_queue *queue, struct sched_part *part)
 {
 	struct thread *last = rbtree_last_entry(&queue->tree, struct thread, sched.fair_node);
 	if (last && (int64_t)(part->vdeadline - last->sched.vdeadline) <= 0)
 		part->vdeadline = last->sched.vdeadline + 1;
-}
-
-void fair_enqueue(struct runq *rq, struct thread *thread, enum enqueue_reason reason)
-{
-	struct sched_part *part = &thread->sched;
-	struct fair_queue *queue = &rq->fair[part->band];
-	if (unlikely(part->vruntime_home != home_of(rq, part->band)))
-		arrive(rq, part);
-	if (reason == ENQUEUE_WAKE) {
-		uint64_t least = queue->vtime - bonus_ticks;
-		if ((int64_t)(part->vruntime - least) < 0)
-			part->vruntime = least;
-		fair_renew(part);
-	} else if (part->slice_left <= 0) {
-		fair_renew(part);
-	}
-	if (reason == ENQUEUE_YIELD)
-		go_last(queue, part);
-	rbtree_insert(&queue->tree, &part->fair_node, goes_before);
-}
-
-void fair_dequeue(struct runq *rq, struct thread *thread)
-{
-	struct sched_part *part = &thread->sched;
-	struct fair_queue *queue = &rq->fair[part->band];
-	rbtree_remove(&queue->tree, &part->fair_node);
 }

@@ -3,7 +3,7 @@
 // quiescent, and waits only after it has looked for work everywhere (wake.c draws the race).
 #include <hal/cpu.h>
 
-#include "runq.h"
+#include "fair.h"
 
 static bool has_work(struct runq *rq)
 {

@@ -5,7 +5,7 @@
 #include <lib/bitmap.h>
 #include <uapi/errno.h>
 
-#include "runq.h"
+#include "fair.h"
 
 /** Lock @thread's run queue at a moment when it is not between two. */
 static struct runq *lock_settled(struct thread *thread, irqflags_t *flags)
@@ -30,14 +30,14 @@ static void unlock(struct runq *rq, irqflags_t flags)
 /** @thread has changed: put it back, and let whoever is best now run. */
 static void settle(struct runq *rq, struct thread *thread, bool was_queued)
 {
-	struct thread *curr = cpu_current(rq->cpu);
+	struct thread *curr = runq_current(rq);
 	thread_update_rank(thread);
 	if (was_queued) {
 		runq_enqueue(rq, thread, ENQUEUE_MOVE);
 		if (runq_must_kick(rq, thread, curr))
-			sched_kick(rq->cpu);
+			sched_kick(rq);
 	} else if (curr == thread && load_relaxed(&rq->ready_count)) {
-		sched_kick(rq->cpu);
+		sched_kick(rq);
 	}
 }
 
@@ -97,7 +97,7 @@ err_t sched_set_nice(struct thread *thread, int nice)
 	bool was_queued = thread->sched.is_queued;
 	if (was_queued)
 		runq_dequeue(rq, thread);
-	else if (cpu_current(rq->cpu) == thread)
+	else if (runq_current(rq) == thread)
 		runq_charge(rq, thread, hal_clock_read()); // at the old weight until now
 	thread->sched.nice = nice;
 	fair_set_weight(&thread->sched);
@@ -155,7 +155,7 @@ static bool is_obeyed(struct thread *thread)
 		return true;
 	}
 	if (state == THREAD_RUNNING) {
-		sched_kick(rq->cpu);
+		sched_kick(rq);
 		unlock(rq, flags);
 		return false;
 	}

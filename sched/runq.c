@@ -2,9 +2,10 @@
 // The run queue of a CPU: which thread is best, when the running one must make way, and the slice
 // timer. The timer is armed only while somebody of the running thread's own rank waits, and is left
 // armed over switches: when it fires it looks at the slice of whoever runs then.
-#include "runq.h"
+#include "fair.h"
 
 DEFINE_PERCPU(struct runq, runq);
+struct runq *sched_runqs[CPUS_MAX];
 
 static void slice_fired(struct timer *timer);
 
@@ -12,13 +13,14 @@ void runq_init(struct runq *rq, cpuid_t cpu, struct thread *idle)
 {
 	spin_init(&rq->lock);
 	rq->cpu = cpu;
+	rq->percpu = hal_percpu();
 	rq->idle = idle;
 	rq->prev = idle;
 	timer_init(&rq->slice_timer, slice_fired);
 	for (unsigned i = 0; i < RT_PRIORITIES; i++)
 		list_init(&rq->rt[i]);
 	for (unsigned i = 0; i < BANDS; i++)
-		rbtree_init(&rq->fair[i].tree);
+		rq->fair[i].home = cpu * BANDS + i;
 	rq->charge_stamp = rq->start_ticks = rq->load_next = hal_clock_read();
 }
 
@@ -30,52 +32,6 @@ void thread_update_rank(struct thread *thread)
 		band = BAND_USER;
 	part->band = band;
 	store_relaxed(&part->rank, sched_rank(band, part->rt_priority));
-}
-
-void runq_enqueue(struct runq *rq, struct thread *thread, enum enqueue_reason reason)
-{
-	struct sched_part *part = &thread->sched;
-	assert(!part->is_queued);
-	// Only below the user band does the rank depend on the locks that the thread holds.
-	if (unlikely(part->base_band > BAND_USER))
-		thread_update_rank(thread);
-	part->is_queued = 1;
-	store_relaxed(&part->cpu, rq->cpu);
-	if (likely(part->band >= BAND_SYSTEM))
-		fair_enqueue(rq, thread, reason);
-	else
-		rt_enqueue(rq, thread, reason);
-	store_relaxed(&rq->ready_bands, load_relaxed(&rq->ready_bands) | 1u << part->band);
-	store_relaxed(&rq->ready_count, load_relaxed(&rq->ready_count) + 1);
-}
-
-static bool band_is_empty(struct runq *rq, uint32_t band)
-{
-	return band >= BAND_SYSTEM ? rbtree_is_empty(&rq->fair[band].tree) :
-				     (rq->rt_bits[0] | rq->rt_bits[1]) == 0;
-}
-
-void runq_dequeue(struct runq *rq, struct thread *thread)
-{
-	struct sched_part *part = &thread->sched;
-	assert(part->is_queued && load_relaxed(&part->cpu) == rq->cpu);
-	if (likely(part->band >= BAND_SYSTEM))
-		fair_dequeue(rq, thread);
-	else
-		rt_dequeue(rq, thread);
-	part->is_queued = 0;
-	if (band_is_empty(rq, part->band))
-		store_relaxed(&rq->ready_bands, load_relaxed(&rq->ready_bands) & ~(1u << part->band));
-	store_relaxed(&rq->ready_count, load_relaxed(&rq->ready_count) - 1);
-}
-
-struct thread *runq_first(struct runq *rq)
-{
-	uint32_t bands = load_relaxed(&rq->ready_bands);
-	if (!bands)
-		return NULL;
-	uint32_t band = (uint32_t)__builtin_ctz(bands);
-	return band >= BAND_SYSTEM ? fair_first(rq, band) : rt_first(rq);
 }
 
 bool runq_must_kick(struct runq *rq, struct thread *thread, struct thread *curr)
@@ -94,21 +50,10 @@ bool runq_must_kick(struct runq *rq, struct thread *thread, struct thread *curr)
 	return false;
 }
 
-bool runq_must_switch(struct runq *rq, struct thread *curr, enum switch_reason reason)
+bool runq_must_switch(struct thread *curr, struct thread *first)
 {
-	struct thread *first = runq_first(rq);
-	if (!first)
-		return false;
 	struct sched_part *part = &curr->sched;
-	if (unlikely(part->base_band > BAND_USER))
-		thread_update_rank(curr);
-	uint32_t rank = load_relaxed(&first->sched.rank);
-	uint32_t curr_rank = load_relaxed(&part->rank);
-	if (rank != curr_rank)
-		return rank > curr_rank;
-	if (reason == SWITCH_YIELD)
-		return true;
-	if (!rank_is_fair(rank))
+	if (!rank_is_fair(load_relaxed(&first->sched.rank)))
 		return part->policy == SCHED_RR && part->slice_left <= 0;
 	if (part->slice_left > 0)
 		return fair_preempts(first, curr);
@@ -194,7 +139,8 @@ struct thread *runq_first_movable(struct runq *rq, cpuid_t cpu)
 			return thread;
 	}
 	for (uint32_t band = BAND_SYSTEM; band < BANDS; band++) {
-		struct thread *thread = fair_first(rq, band);
+		struct thread *thread = rbtree_first_entry(&rq->fair[band].tree, struct thread,
+							   sched.fair_node);
 		for (unsigned i = 0; thread && i < STEAL_SCAN; i++) {
 			if (is_movable(thread, cpu))
 				return thread;

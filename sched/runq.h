@@ -24,12 +24,13 @@
 struct fair_queue {
 	struct rbtree tree;
 	uint64_t vtime; // vruntime of a thread that has had exactly its share
+	uint32_t home; // what vruntime_home is for it
 };
 
 struct runq {
 	struct spinlock lock;
 	cpuid_t cpu;
-	_Atomic uint32_t is_online;
+	struct hal_percpu *percpu; // the head of its CPU
 	_Atomic uint32_t ready_count; // queued threads; read without the lock as a hint
 	_Atomic uint32_t ready_bands; // bit b: a thread of band b is queued; likewise a hint
 	struct thread *idle;
@@ -64,15 +65,16 @@ enum enqueue_reason {
 	ENQUEUE_YIELD, // behind its equals
 };
 
+extern struct runq *sched_runqs[CPUS_MAX];
 static inline struct runq *cpu_runq(cpuid_t cpu)
 {
-	return cpu_ptr(runq, cpu);
+	return sched_runqs[cpu];
 }
 
-/** The thread on @cpu. It may be replaced at any moment; interrupts off keeps its memory. */
-static inline struct thread *cpu_current(cpuid_t cpu)
+/** The thread on @rq's CPU. It may be replaced at any moment; interrupts off keeps its memory. */
+static inline struct thread *runq_current(struct runq *rq)
 {
-	return __atomic_load_n(&hal_percpu_of(cpu)->current, __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&rq->percpu->current, __ATOMIC_ACQUIRE);
 }
 
 /** A better band, then a better RT priority, is a higher rank; an idle thread's is 0. */
@@ -88,14 +90,13 @@ static inline bool rank_is_fair(uint32_t rank)
 /** The run queue of @cpu if it takes threads; else NULL. */
 static inline struct runq *online_runq(cpuid_t cpu)
 {
-	struct runq *rq = cpu_is_online(cpu) ? cpu_runq(cpu) : NULL;
-	return rq && load_acquire(&rq->is_online) ? rq : NULL;
+	return __atomic_load_n(&sched_runqs[cpu], __ATOMIC_ACQUIRE);
 }
 
 /** Threads that want @rq's CPU, the running one included. */
 static inline uint32_t runq_load(struct runq *rq)
 {
-	uint32_t running = load_relaxed(&cpu_current(rq->cpu)->sched.rank) != 0;
+	uint32_t running = load_relaxed(&runq_current(rq)->sched.rank) != 0;
 	return load_relaxed(&rq->ready_count) + running;
 }
 
@@ -114,18 +115,11 @@ static inline struct runq *runq_lock_of(struct thread *thread)
 
 // runq.c. All with the lock held.
 void runq_init(struct runq *rq, cpuid_t cpu, struct thread *idle);
-/** Put @thread in state READY, not queued, into @rq, which becomes its CPU's. */
-void runq_enqueue(struct runq *rq, struct thread *thread, enum enqueue_reason reason);
-void runq_dequeue(struct runq *rq, struct thread *thread);
-/** The best ready thread; NULL = none. */
-struct thread *runq_first(struct runq *rq);
-/** Charge virtual time and slice up to @now to @curr, who runs on @rq's CPU. */
-void runq_charge(struct runq *rq, struct thread *curr, uint64_t now);
 /** @thread has just been queued: must the CPU's current thread, charged until now, make way, or its
  *  CPU at least start a slice timer that only it can start? */
 bool runq_must_kick(struct runq *rq, struct thread *thread, struct thread *curr);
-/** Whether current goes on (false) or a ready thread replaces it. */
-bool runq_must_switch(struct runq *rq, struct thread *curr, enum switch_reason reason);
+/** Whether @first, the best ready thread, replaces current, which has its rank. */
+bool runq_must_switch(struct thread *curr, struct thread *first);
 /** Start the slice timer if somebody waits for @curr's slice to end. Own CPU. */
 void runq_arm_slice(struct runq *rq, struct thread *curr);
 void runq_disarm_slice(struct runq *rq);
@@ -137,24 +131,12 @@ void runq_take_away(struct runq *rq, struct thread *thread, struct runq *to);
 /** Recompute rank and band from policy and locks held. */
 void thread_update_rank(struct thread *thread);
 
-// fair.c
+// fair.c; fair.h has what a switch needs, inline
 extern uint64_t sched_slice_ticks; // length of a slice
 extern bool sched_keeps_timer; // slice= was given: a busy CPU always has a timer
 void fair_init(void);
 void fair_set_weight(struct sched_part *part);
-void fair_enqueue(struct runq *rq, struct thread *thread, enum enqueue_reason reason);
-void fair_dequeue(struct runq *rq, struct thread *thread);
 void fair_depart(struct runq *rq, struct thread *thread);
-/** @curr, fair and charged, has had so much more than @thread that it must make way at once. */
-bool fair_preempts(const struct thread *thread, const struct thread *curr);
-static inline struct thread *fair_first(struct runq *rq, uint32_t band)
-{
-	return rbtree_first_entry(&rq->fair[band].tree, struct thread, sched.fair_node);
-}
-/** @thread is about to run. */
-void fair_picked(struct runq *rq, struct thread *thread);
-/** Give @part a new slice and deadline from where it stands. */
-void fair_renew(struct sched_part *part);
 
 // rt.c
 extern _Atomic uint32_t sched_rt_waiting; // RT threads that are ready and do not run, all CPUs
@@ -168,6 +150,8 @@ extern _Atomic uint64_t idle_set[(CPUS_MAX + 63) / 64];
 extern unsigned idle_set_words; // of those that this machine can use
 static inline bool idle_set_is_used(void)
 {
+	if (likely(sched_cpus <= 64))
+		return load_relaxed(&idle_set[0]) != 0;
 	for (unsigned i = 0; i < idle_set_words; i++) {
 		if (load_relaxed(&idle_set[i]))
 			return true;
@@ -185,8 +169,10 @@ void runq_push(struct runq *rq, struct thread *thread, enum enqueue_reason reaso
 struct runq *sched_choose(struct thread *thread, struct runq *home);
 /** Wake a blocked @thread whose queue @rq is locked; unlocks it. */
 void sched_wake_locked(struct thread *thread, struct runq *rq);
-/** Make @cpu schedule soon; counts the IPI. Interrupts off. */
-void sched_kick(cpuid_t cpu);
+/** sched_wake() with interrupts off. */
+bool sched_wake_irqs_off(struct thread *thread);
+/** Make @rq's CPU schedule soon; counts the IPI. Interrupts off. */
+void sched_kick(struct runq *rq);
 
 // switch.c
 /** Interrupts off, no locks. Returns when this thread runs again. */

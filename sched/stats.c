@@ -2,7 +2,7 @@
 // Counters, CPU time and load averages, for programs to read. Nothing here runs at a switch but the
 // load sample, every five seconds and only where something happens: a CPU that slept through some
 // periods had a constant number of runnable threads in them, and catches up.
-#include "runq.h"
+#include "fair.h"
 
 #define LOAD_PERIOD_S 5
 #define LOAD_SHIFT 11

@@ -16,7 +16,7 @@
 // If current of A is still P, A has not taken its lock yet: P becomes RUNNING and does not leave.
 #include <hal/fpu.h>
 
-#include "runq.h"
+#include "fair.h"
 
 void sched_switch_fpu(struct thread *prev, struct thread *next)
 {
@@ -50,48 +50,65 @@ static no_inline void offer_to_idle(struct runq *rq, struct thread *prev)
 {
 	cpuid_t cpu;
 	if (idle_set_find(prev, rq->cpu, &cpu))
-		sched_kick(cpu);
+		sched_kick(cpu_runq(cpu));
 }
 
-/** Take the best thread off the queue. */
-static struct thread *take_next(struct runq *rq)
+/** Take @first, the best ready thread, or the idle one if there is none. */
+static inline struct thread *take(struct runq *rq, struct thread *first)
 {
-	struct thread *next = runq_first(rq);
-	if (!next)
+	if (!first)
 		return rq->idle;
-	runq_dequeue(rq, next);
-	if (likely(next->sched.band >= BAND_SYSTEM))
-		fair_picked(rq, next);
-	return next;
+	runq_take(rq, first);
+	return first;
 }
 
-/** Who runs next, and put current where it belongs. NULL: current goes on. */
-static struct thread *choose_next(struct runq *rq, struct thread *prev, enum switch_reason reason)
+/** @prev is blocked, dead, or must leave its CPU. */
+static inline bool is_leaving(struct runq *rq, struct thread *prev)
 {
 	uint32_t state = load_relaxed(&prev->state);
 	if (state != THREAD_RUNNING) {
 		if (unlikely(state == THREAD_DEAD))
 			rq->prev_action = PREV_DEAD;
-		return take_next(rq);
+		return true;
 	}
-	if (unlikely(load_relaxed(&prev->sched.affinity)) && leave_for_affinity(rq, prev))
-		return take_next(rq);
-	if (reason == SWITCH_BLOCK)
-		return NULL; // woken before it got here
-	if (prev == rq->idle)
-		return load_relaxed(&rq->ready_bands) ? take_next(rq) : NULL;
-	if (!runq_must_switch(rq, prev, reason))
-		return NULL;
-	// Taken first: the best of the others makes way for nobody, not even for prev.
-	struct thread *next = take_next(rq);
-	store_relaxed(&prev->state, THREAD_READY);
-	runq_enqueue(rq, prev, reason == SWITCH_YIELD ? ENQUEUE_YIELD : ENQUEUE_PREEMPTED);
-	if (unlikely(idle_set_is_used()))
-		offer_to_idle(rq, prev);
-	return next;
+	return unlikely(load_relaxed(&prev->sched.affinity)) && leave_for_affinity(rq, prev);
 }
 
-static void count_switch(struct runq *rq, struct thread *prev, struct thread *next, uint64_t now,
+/** @first replaces @prev, which could go on. */
+static inline bool must_switch(struct thread *prev, struct thread *first, enum switch_reason reason)
+{
+	// Only below the user band does the rank depend on the locks that the thread holds.
+	if (unlikely(prev->sched.base_band > BAND_USER))
+		thread_update_rank(prev);
+	uint32_t rank = load_relaxed(&first->sched.rank);
+	uint32_t prev_rank = load_relaxed(&prev->sched.rank);
+	if (rank != prev_rank)
+		return rank > prev_rank;
+	return reason == SWITCH_YIELD || runq_must_switch(prev, first);
+}
+
+/** Who runs next, and put current where it belongs. NULL: current goes on. */
+static inline struct thread *choose_next(struct runq *rq, struct thread *prev,
+					 enum switch_reason reason)
+{
+	struct thread *first = runq_first(rq);
+	if (is_leaving(rq, prev))
+		return take(rq, first);
+	// A thread that was to block has been woken before it got here.
+	if (reason == SWITCH_BLOCK || !first || !must_switch(prev, first, reason))
+		return NULL;
+	// first is taken before prev is queued: it makes way for nobody, not even for prev.
+	runq_take(rq, first);
+	if (prev != rq->idle) {
+		store_relaxed(&prev->state, THREAD_READY);
+		runq_enqueue(rq, prev, reason == SWITCH_YIELD ? ENQUEUE_YIELD : ENQUEUE_PREEMPTED);
+		if (unlikely(idle_set_is_used()))
+			offer_to_idle(rq, prev);
+	}
+	return first;
+}
+
+static inline void count_switch(struct runq *rq, struct thread *prev, struct thread *next, uint64_t now,
 			 enum switch_reason reason)
 {
 	uint64_t ran = now - prev->sched.stamp;
@@ -133,7 +150,9 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 		__atomic_store_n(&self->current, next, __ATOMIC_RELEASE);
 	}
 	struct thread *current = next ? next : prev;
-	runq_arm_slice(rq, current);
+	if (unlikely(!rq->is_slice_armed) &&
+	    (load_relaxed(&rq->ready_bands) >> current->sched.band & 1 || sched_keeps_timer))
+		runq_arm_slice(rq, current);
 	// Under the lock: sched_interrupt() sets `pending` before it takes it.
 	if (unlikely(load_relaxed(&current->pending)))
 		store_relaxed(&self->resched, SCHED_PENDING);

@@ -11,7 +11,7 @@
 #include <uapi/errno.h>
 #include <uapi/signal.h>
 
-#include "runq.h"
+#include "fair.h"
 #include "sleep.h"
 
 struct affinity {
@@ -66,7 +66,7 @@ static void init_common(struct thread *thread, const char *name)
 void thread_adopt_idle(struct thread *thread, cpuid_t cpu)
 {
 	init_common(thread, "idle");
-	thread->sched.base_band = thread->sched.band = BAND_IDLE;
+	thread->sched.base_band = thread->sched.band = BAND_DEADLINE; // no fair one: never charged
 	store_relaxed(&thread->sched.rank, 0);
 	store_relaxed(&thread->sched.cpu, cpu);
 	thread->sched.stamp = hal_clock_read();

@@ -83,7 +83,7 @@ bool sched_waitq_wake_one_locked(struct sched_waitq *wq)
 	if (!wait)
 		return false;
 	list_remove(&wait->node);
-	sched_wake(wait->thread);
+	sched_wake_irqs_off(wait->thread);
 	return true;
 }
 

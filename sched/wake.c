@@ -12,7 +12,7 @@
 //   look at idle_set again: kick              none: wait for an interrupt
 #include <hal/cpu.h>
 
-#include "runq.h"
+#include "fair.h"
 
 #define SCAN_MAX 8 // CPUs compared when none idles
 
@@ -70,7 +70,7 @@ static struct runq *find_preemptible(struct thread *thread)
 		struct runq *rq = online_runq(cpu);
 		if (!rq || !sched_may_run_on(thread, cpu))
 			continue;
-		uint32_t rank = load_relaxed(&cpu_current(cpu)->sched.rank);
+		uint32_t rank = load_relaxed(&runq_current(rq)->sched.rank);
 		if (rank < best_rank) {
 			best = rq;
 			best_rank = rank;
@@ -117,56 +117,65 @@ static no_inline struct runq *choose_elsewhere(struct thread *thread, struct run
 	return find_least_loaded(thread, home, SCAN_MAX);
 }
 
+/** The usual cases of sched_choose(), for a thread without affinity. */
+static inline bool is_home_good(struct thread *thread, struct runq *home, struct thread *curr)
+{
+	uint32_t rank = load_relaxed(&thread->sched.rank);
+	// It runs there at once: the CPU does worse work and nobody as good waits.
+	uint32_t better = (2u << thread->sched.band) - 1;
+	if (load_relaxed(&curr->sched.rank) < rank && !(load_relaxed(&home->ready_bands) & better))
+		return true;
+	// It cannot run at once anywhere, and home is not crowded.
+	return !idle_set_is_used() && rank_is_fair(rank) && load_relaxed(&home->ready_count) < 2;
+}
+
 struct runq *sched_choose(struct thread *thread, struct runq *home)
 {
-	struct thread *curr = cpu_current(home->cpu);
-	uint32_t rank = load_relaxed(&thread->sched.rank);
-	// At home it runs at once if the CPU does worse work and nobody as good waits there.
-	uint32_t better = (2u << thread->sched.band) - 1;
-	if (likely(load_relaxed(&curr->sched.rank) < rank) &&
-	    !(load_relaxed(&home->ready_bands) & better) && sched_may_run_on(thread, home->cpu))
+	if (sched_may_run_on(thread, home->cpu) && is_home_good(thread, home, runq_current(home)))
 		return home;
 	return choose_elsewhere(thread, home);
 }
 
-void sched_kick(cpuid_t cpu)
+void sched_kick(struct runq *rq)
 {
 	// Who has it set already will look at the queue after this: it clears the word first.
-	if (load_relaxed(&hal_percpu_of(cpu)->resched) & SCHED_RESCHED)
+	if (load_relaxed(&rq->percpu->resched) & SCHED_RESCHED)
 		return;
-	if (cpu == this_cpu()) {
-		store_relaxed(&hal_percpu()->resched, SCHED_RESCHED);
+	if (rq->cpu == this_cpu()) {
+		store_relaxed(&rq->percpu->resched, SCHED_RESCHED);
 		return;
 	}
 	fetch_add_relaxed(&this_cpu_ptr(runq)->ipis, 1);
-	smp_kick(cpu);
+	smp_kick(rq->cpu);
 }
 
-/** @thread was queued behind the current work of @rq's CPU: an idle one may have appeared. */
-static void offer_again(struct runq *rq, struct thread *thread)
+/** @thread was queued behind the current work of @rq's CPU and an idle CPU has appeared. */
+static no_inline void offer_again(struct runq *rq, struct thread *thread)
 {
 	cpuid_t cpu;
-	fence_seq_cst();
-	if (unlikely(idle_set_is_used()) && idle_set_find(thread, rq->cpu, &cpu))
-		sched_kick(cpu);
+	if (idle_set_find(thread, rq->cpu, &cpu))
+		sched_kick(cpu_runq(cpu));
 }
 
 /** Queue @thread on @rq, which is locked, and see to it that it is run. */
-static void add(struct runq *rq, struct thread *thread, struct thread *curr,
-		enum enqueue_reason reason)
+static always_inline void add(struct runq *rq, struct thread *thread, struct thread *curr,
+			      enum enqueue_reason reason)
 {
 	runq_charge(rq, curr, hal_clock_read());
 	runq_enqueue(rq, thread, reason);
 	if (runq_must_kick(rq, thread, curr))
-		sched_kick(rq->cpu);
-	if (curr != rq->idle)
+		sched_kick(rq);
+	if (curr == rq->idle)
+		return;
+	fence_seq_cst();
+	if (unlikely(idle_set_is_used()))
 		offer_again(rq, thread);
 }
 
 void runq_push(struct runq *rq, struct thread *thread, enum enqueue_reason reason)
 {
 	spin_lock(&rq->lock);
-	add(rq, thread, cpu_current(rq->cpu), reason);
+	add(rq, thread, runq_current(rq), reason);
 	spin_unlock(&rq->lock);
 }
 
@@ -193,9 +202,9 @@ static bool has_left(struct thread *thread, struct runq *home)
 	return true;
 }
 
-void sched_wake_locked(struct thread *thread, struct runq *rq)
+static always_inline void wake_locked(struct thread *thread, struct runq *rq)
 {
-	struct thread *curr = cpu_current(rq->cpu);
+	struct thread *curr = runq_current(rq);
 	if (curr == thread) {
 		// It has not left yet, and now it need not.
 		store_relaxed(&thread->state, THREAD_RUNNING);
@@ -203,9 +212,10 @@ void sched_wake_locked(struct thread *thread, struct runq *rq)
 		return;
 	}
 	store_relaxed(&thread->state, THREAD_READY);
-	if (likely(has_left(thread, rq))) {
+	if (likely(has_left(thread, rq)) &&
+	    unlikely(load_relaxed(&thread->sched.affinity) || !is_home_good(thread, rq, curr))) {
 		struct runq *to = sched_choose(thread, rq);
-		if (unlikely(to != rq)) {
+		if (to != rq) {
 			wake_elsewhere(thread, rq, to);
 			return;
 		}
@@ -214,20 +224,31 @@ void sched_wake_locked(struct thread *thread, struct runq *rq)
 	spin_unlock(&rq->lock);
 }
 
+void sched_wake_locked(struct thread *thread, struct runq *rq)
+{
+	wake_locked(thread, rq);
+}
+
+bool sched_wake_irqs_off(struct thread *thread)
+{
+	struct runq *rq = runq_lock_of(thread);
+	bool is_blocked = thread_is_blocked(thread);
+	if (likely(is_blocked))
+		wake_locked(thread, rq);
+	else
+		spin_unlock(&rq->lock);
+	return is_blocked;
+}
+
 bool sched_wake(struct thread *thread)
 {
 	hal_explore_point(thread);
 	if (!thread_is_blocked(thread))
 		return false;
 	irqflags_t flags = hal_irq_save();
-	struct runq *rq = runq_lock_of(thread);
-	bool is_blocked = thread_is_blocked(thread);
-	if (likely(is_blocked))
-		sched_wake_locked(thread, rq);
-	else
-		spin_unlock(&rq->lock);
+	bool is_woken = sched_wake_irqs_off(thread);
 	hal_irq_restore(flags);
-	return is_blocked;
+	return is_woken;
 }
 
 void sched_start(struct thread *thread)
@@ -257,7 +278,7 @@ void sched_interrupt(struct thread *thread)
 	} else {
 		// READY: the switch to it looks at `pending` under this lock.
 		if (state == THREAD_RUNNING)
-			sched_kick(rq->cpu);
+			sched_kick(rq);
 		spin_unlock(&rq->lock);
 	}
 	hal_irq_restore(flags);

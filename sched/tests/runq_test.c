@@ -5,7 +5,7 @@
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
-#include "../runq.h"
+#include "../fair.h"
 
 #define MANY 2000
 
@@ -52,10 +52,14 @@ static struct thread *take(struct runq *rq)
 	struct thread *thread = runq_first(rq);
 	if (!thread)
 		return NULL;
-	runq_dequeue(rq, thread);
-	if (thread->sched.band >= BAND_SYSTEM)
-		fair_picked(rq, thread);
+	runq_take(rq, thread);
 	return thread;
+}
+
+/** The best ready thread, of current's rank, replaces it. */
+static bool must_switch(struct runq *rq, struct thread *curr)
+{
+	return runq_must_switch(curr, runq_first(rq));
 }
 
 TEST(sched, S1_bands_are_strict)
@@ -101,8 +105,7 @@ TEST(sched, S1_fifo_runs_until_it_blocks_and_rr_alternates)
 	struct thread *a = make_thread(SCHED_FIFO, 10, 0), *b = make_thread(SCHED_FIFO, 10, 0);
 	runq_enqueue(rq, b, ENQUEUE_NEW);
 	runq_charge(rq, a, 100 * sched_slice_ticks);
-	EXPECT(!runq_must_switch(rq, a, SWITCH_PREEMPT));
-	EXPECT(runq_must_switch(rq, a, SWITCH_YIELD));
+	EXPECT(!must_switch(rq, a));
 	// Preempted by a better one it stays first; having yielded it is last.
 	runq_enqueue(rq, a, ENQUEUE_PREEMPTED);
 	EXPECT(take(rq) == a);
@@ -114,9 +117,9 @@ TEST(sched, S1_fifo_runs_until_it_blocks_and_rr_alternates)
 	a->sched.slice_left = b->sched.slice_left = (int64_t)sched_slice_ticks;
 	runq_enqueue(rq, b, ENQUEUE_NEW);
 	runq_charge(rq, a, rq->charge_stamp + sched_slice_ticks / 2);
-	EXPECT(!runq_must_switch(rq, a, SWITCH_PREEMPT));
+	EXPECT(!must_switch(rq, a));
 	runq_charge(rq, a, rq->charge_stamp + sched_slice_ticks / 2);
-	EXPECT(runq_must_switch(rq, a, SWITCH_PREEMPT));
+	EXPECT(must_switch(rq, a));
 	runq_enqueue(rq, a, ENQUEUE_PREEMPTED);
 	EXPECT(take(rq) == b);
 	EXPECT(take(rq) == a);
@@ -135,7 +138,7 @@ static void run_threads(struct runq *rq, struct thread **threads, unsigned count
 		uint64_t step = sched_slice_ticks + i % 7; // timers are late by a little
 		runq_charge(rq, curr, rq->charge_stamp + step);
 		curr->sched.run_ticks += step;
-		if (!runq_must_switch(rq, curr, SWITCH_PREEMPT))
+		if (!must_switch(rq, curr))
 			continue;
 		runq_enqueue(rq, curr, ENQUEUE_PREEMPTED);
 		curr = take(rq);

@@ -73,6 +73,29 @@ void rbtree_insert_fixup(struct rbtree *tree, struct rbnode *node);
 /** Take @node off @tree; rbnode_is_linked() is false afterwards. */
 void rbtree_remove(struct rbtree *tree, struct rbnode *node);
 
+/** The cheap case of both: @tree is empty / @node is all that is on it. Inline, for trees that mostly
+ *  hold one node or none. */
+static inline void rbtree_insert_only(struct rbtree *tree, struct rbnode *node)
+{
+	node->parent_color = 1; // no parent, black
+	node->left = NULL;
+	node->right = NULL;
+	tree->root = node;
+	tree->first = node;
+}
+
+static inline bool rbtree_is_only(const struct rbtree *tree, const struct rbnode *node)
+{
+	return tree->root == node && !node->left && !node->right;
+}
+
+static inline void rbtree_remove_only(struct rbtree *tree, struct rbnode *node)
+{
+	tree->root = NULL;
+	tree->first = NULL;
+	rbnode_init(node);
+}
+
 /** Put @fresh, which compares equal, in the place of @old; @old is on no tree afterwards. */
 void rbtree_replace(struct rbtree *tree, struct rbnode *old, struct rbnode *fresh);
 

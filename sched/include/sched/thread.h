@@ -95,8 +95,7 @@ struct thread {
 /** Blocked in either way. */
 static inline bool thread_is_blocked(struct thread *thread)
 {
-	uint32_t state = load_acquire(&thread->state);
-	return state == THREAD_BLOCKED || state == THREAD_SLEEPING;
+	return load_acquire(&thread->state) - THREAD_BLOCKED <= THREAD_SLEEPING - THREAD_BLOCKED;
 }
 
 /** A thread in state NEW with a kernel stack, fair class, all CPUs; refs 1. NULL = no memory. */
