@@ -30,9 +30,14 @@ static void *user_address(vaddr_t va, bool is_write)
 	}
 }
 
+bool hal_uaccess_has_fixup(const struct trapframe *tf)
+{
+	return tf->pc == (uintptr_t)user_address;
+}
+
 bool hal_uaccess_fixup(struct trapframe *tf)
 {
-	if (tf->pc != (uintptr_t)user_address)
+	if (!hal_uaccess_has_fixup(tf))
 		return false;
 	tf->flags |= HOST_TF_FIXED;
 	return true;

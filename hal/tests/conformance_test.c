@@ -187,7 +187,6 @@ TEST(hal, cpu_says_what_it_is)
 	EXPECT(hal_cpu_counter() >= before);
 }
 
-#if !CONFIG_HOST
 TEST(hal, mmu_direct_map_is_linear)
 {
 	EXPECT(bootinfo.ram_count > 0);
@@ -226,4 +225,3 @@ TEST(hal, uaccess_returns_from_faults)
 	EXPECT_EQ(hal_cas_user32(word, 0, 1, &value), -EFAULT);
 	EXPECT(hal_irq_is_enabled());
 }
-#endif

@@ -10,6 +10,11 @@ static inline uint64_t hal_clock_read(void)
 	return host_clock_read();
 }
 
+static inline uint64_t hal_clock_read_unordered(void)
+{
+	return hal_clock_read();
+}
+
 static inline void hal_timer_set(uint64_t ticks)
 {
 	host_timer_set(ticks);
