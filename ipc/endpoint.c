@@ -237,7 +237,7 @@ noreturn_fn static void await_reply(struct endpoint *ep)
 static void hand_to_receiver(struct thread *receiver, uint64_t badge, bool wants_reply)
 {
 	struct thread *self = current_thread();
-	ipc_copy_request(receiver, self, badge);
+	ipc_copy_request(receiver->tf, self->tf, self->proc.ids, badge);
 	receiver->ipc.reply_to = wants_reply ? self : NULL;
 	if (!wants_reply)
 		return;
@@ -304,7 +304,7 @@ void ipc_send(struct trapframe *tf, enum ipc_mode mode)
 static void take_request(struct thread *sender)
 {
 	struct thread *self = current_thread();
-	ipc_copy_request(self, sender, sender->ipc.badge);
+	ipc_copy_request(self->tf, sender->tf, sender->proc.ids, sender->ipc.badge);
 	if (!sender->ipc.wants_reply) {
 		self->ipc.reply_to = NULL;
 		hal_tf_set_result(sender->tf, 0);
@@ -355,7 +355,7 @@ static err_t reply(struct trapframe *tf)
 	self->ipc.reply_to = NULL;
 	if (!claim_caller(caller, self))
 		return -EPIPE;
-	ipc_copy_reply(caller, self);
+	ipc_copy_reply(caller->tf, self->tf);
 	wake_with_message(caller);
 	return 0;
 }

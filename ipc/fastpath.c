@@ -46,18 +46,19 @@ struct trapframe *upcall_ipc_call(struct trapframe *tf)
 {
 	struct thread *self = current_thread();
 	uint64_t tag = hal_tf_ipc_tag(tf), fd = hal_tf_ipc_fd(tf);
-	struct fd_array *fds = load_acquire(&self->object.fds->array);
+	struct fd_array *fds = load_dependent(&self->object.fds->array);
 
 	if (unlikely(fd >= fds->size || !ipc_tag_is_valid(tag)))
 		return slow_path(tf);
-	struct grant *grant = load_acquire(&fds->slots[fd]);
+	struct grant *grant = load_dependent(&fds->slots[fd]);
 	if (unlikely(!grant || !grant_allows(grant, OBJECT_ENDPOINT | IPC_RIGHT_SEND)))
 		return slow_path(tf);
 	struct endpoint *ep = ipc_endpoint_of(grant);
 	if (unlikely(!spin_trylock(&ep->lock)))
 		return slow_path(tf);
-	struct thread *server = list_first_entry(&ep->receivers, struct thread, ipc.node);
-	if (unlikely(!server || !may_switch_to(server))) {
+	struct list *first = ep->receivers.next;
+	struct thread *server = list_entry(first, struct thread, ipc.node);
+	if (unlikely(first == &ep->receivers || !may_switch_to(server))) {
 		spin_unlock(&ep->lock);
 		return slow_path(tf);
 	}
@@ -72,11 +73,12 @@ struct trapframe *upcall_ipc_call(struct trapframe *tf)
 	}
 
 	// ---- point of no return ----
-	list_remove(&server->ipc.node);
+	ep->receivers.next = first->next; // its node is linked anew before it is looked at again
+	first->next->prev = &ep->receivers;
 	server->ipc.reply_to = self;
 	store_relaxed(&server->ipc.state, IPC_IDLE);
 	store_relaxed(&self->ipc.server, server);
-	ipc_copy_request(server, self, grant->badge);
+	ipc_copy_request(server->tf, tf, self->proc.ids, grant->badge);
 	sched_direct_switch(self, server);
 	spin_unlock(&ep->lock);
 	return switch_to(self, server);
@@ -86,11 +88,11 @@ struct trapframe *upcall_ipc_reply_recv(struct trapframe *tf)
 {
 	struct thread *self = current_thread(), *caller = self->ipc.reply_to;
 	uint64_t tag = hal_tf_ipc_tag(tf), fd = hal_tf_ipc_fd(tf);
-	struct fd_array *fds = load_acquire(&self->object.fds->array);
+	struct fd_array *fds = load_dependent(&self->object.fds->array);
 
 	if (unlikely(!caller || fd >= fds->size || !ipc_tag_is_valid(tag)))
 		return slow_path(tf);
-	struct grant *grant = load_acquire(&fds->slots[fd]);
+	struct grant *grant = load_dependent(&fds->slots[fd]);
 	if (unlikely(!grant || !grant_allows(grant, OBJECT_ENDPOINT | IPC_RIGHT_RECV)))
 		return slow_path(tf);
 	struct endpoint *ep = ipc_endpoint_of(grant);
@@ -117,7 +119,7 @@ struct trapframe *upcall_ipc_reply_recv(struct trapframe *tf)
 	self->ipc.reply_to = NULL;
 	list_push_back(&ep->receivers, &self->ipc.node);
 	store_relaxed(&caller->ipc.state, IPC_IDLE);
-	ipc_copy_reply(caller, self);
+	ipc_copy_reply(caller->tf, tf);
 	sched_direct_switch(self, caller);
 	spin_unlock(&ep->lock);
 	return switch_to(self, caller);

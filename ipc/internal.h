@@ -5,35 +5,35 @@
 #include <ipc/endpoint.h>
 #include <sched/thread.h>
 
-/** Stamp of the sender on a message. */
-static inline uint64_t ipc_sender_id(const struct thread *thread)
+/** Put the request of @from, sent through a grant with @badge, into the frame @to of a receiver. The
+ *  frames are given so that the compiler need not read the threads again after each store. */
+static always_inline void ipc_copy_request(struct trapframe *to, const struct trapframe *from,
+					   uint64_t ids, uint64_t badge)
 {
-	return (uint64_t)thread->proc.pid << 32 | thread->proc.tid;
+	uint64_t tag = hal_tf_ipc_tag(from);
+	hal_tf_set_result(to, 0);
+	hal_tf_set_ipc_tag(to, tag);
+	hal_tf_set_ipc_badge(to, badge);
+	hal_tf_set_ipc_sender(to, ids);
+	if (IPC_TAG_WORDS(tag))
+		hal_tf_copy_ipc_words(to, from, IPC_TAG_WORDS(tag));
 }
 
-/** Put the request of @from, sent through a grant with @badge, into the frame of receiver @to. */
-static inline void ipc_copy_request(struct thread *to, struct thread *from, uint64_t badge)
+/** Put the reply in @from into the frame @to of a caller: status, tag and words only. */
+static always_inline void ipc_copy_reply(struct trapframe *to, const struct trapframe *from)
 {
-	uint64_t tag = hal_tf_ipc_tag(from->tf);
-	hal_tf_set_result(to->tf, 0);
-	hal_tf_set_ipc_tag(to->tf, tag);
-	hal_tf_set_ipc_badge(to->tf, badge);
-	hal_tf_set_ipc_sender(to->tf, ipc_sender_id(from));
-	hal_tf_copy_ipc_words(to->tf, from->tf, IPC_TAG_WORDS(tag));
+	uint64_t tag = hal_tf_ipc_tag(from);
+	hal_tf_set_result(to, 0);
+	hal_tf_set_ipc_tag(to, tag);
+	if (IPC_TAG_WORDS(tag))
+		hal_tf_copy_ipc_words(to, from, IPC_TAG_WORDS(tag));
 }
 
-/** Put the reply of @from into the frame of caller @to: status, tag and words only. */
-static inline void ipc_copy_reply(struct thread *to, struct thread *from)
+/** No unknown bits, and at most 8 words: bit 3 of the count stands alone. */
+static always_inline bool ipc_tag_is_valid(uint64_t tag)
 {
-	uint64_t tag = hal_tf_ipc_tag(from->tf);
-	hal_tf_set_result(to->tf, 0);
-	hal_tf_set_ipc_tag(to->tf, tag);
-	hal_tf_copy_ipc_words(to->tf, from->tf, IPC_TAG_WORDS(tag));
-}
-
-static inline bool ipc_tag_is_valid(uint64_t tag)
-{
-	return !(tag & ~IPC_TAG_VALID) && IPC_TAG_WORDS(tag) <= IPC_TAG_WORDS_MAX;
+	uint64_t rest = tag & ~(IPC_TAG_VALID & ~8ull);
+	return likely(!rest) || (rest == 8 && !(tag & 7));
 }
 
 /** The one end of a blocked operation by anything but a message: @status and @tag_bits go into the

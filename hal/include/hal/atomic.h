@@ -3,16 +3,18 @@
 // point of the laboratory. 32 and 64 bits and pointers only (gcc 12 has no narrower ones on RISC-V).
 #pragma once
 
+#include <arch/atomic.h>
 #include <hal/explore.h>
 #include <lib/types.h>
 #include <stdatomic.h>
 
 #define load_relaxed(p) (hal_explore_load(p), atomic_load_explicit((p), memory_order_relaxed))
 #define load_acquire(p) (hal_explore_load(p), atomic_load_explicit((p), memory_order_acquire))
-#define store_relaxed(p, v)                                                                        \
-	(hal_explore_point(p), atomic_store_explicit((p), (v), memory_order_relaxed))
-#define store_release(p, v)                                                                        \
-	(hal_explore_point(p), atomic_store_explicit((p), (v), memory_order_release))
+/** A load whose value is only used as an address: what it points to is read after it (address
+ *  dependency; all three machines keep it without a barrier). */
+#define load_dependent(p) load_relaxed(p)
+#define store_relaxed(p, v) (hal_explore_point(p), hal_atomic_store_relaxed((p), (v)))
+#define store_release(p, v) (hal_explore_point(p), hal_atomic_store_release((p), (v)))
 
 /** Read-modify-write; the old value is returned. */
 #define fetch_add_relaxed(p, v)                                                                    \

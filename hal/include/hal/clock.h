@@ -7,6 +7,8 @@
 
 /** The counter: monotonic across CPUs, the same on all. */
 static inline uint64_t hal_clock_read(void);
+/** The same, perhaps a little early: not ordered against memory. For accounting on one CPU. */
+static inline uint64_t hal_clock_read_unordered(void);
 /** Its frequency and a name for the boot log ("tsc", "arch_timer", "rdtime"). Valid from
  *  hal_clock_init() on. */
 uint64_t hal_clock_hz(void);

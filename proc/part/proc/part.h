@@ -11,7 +11,12 @@ struct sched_completion;
 
 struct proc_part {
 	struct process *process; // NULL for kernel threads
-	uint32_t pid, tid; // hot: stamped on messages
+	union { // hot: stamped on messages as pid << 32 | tid (little-endian, as all ports are)
+		struct {
+			uint32_t tid, pid;
+		};
+		uint64_t ids;
+	};
 	struct list node; // in process->threads (process lock)
 	uint64_t sigmask; // signals blocked; own thread only, or process lock
 	uint64_t saved_sigmask; // put back after sigsuspend, ppoll, pselect

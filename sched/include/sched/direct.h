@@ -27,7 +27,8 @@ static inline bool sched_direct_ok(struct thread *next)
 		return false;
 	if (load_relaxed(&next->sched.rank) < load_relaxed(&self->current->sched.rank))
 		return false;
-	return !load_relaxed(&next->sched.affinity) || sched_may_run_on(next, self->cpu);
+	// Where it ran last it may run: a change of affinity moves the thread.
+	return likely(load_relaxed(&next->sched.cpu) == self->cpu) || sched_may_run_on(next, self->cpu);
 }
 
 /** Make @next current in place of @prev, which is blocked from here on. Call it before letting go of
@@ -36,7 +37,7 @@ static inline bool sched_direct_ok(struct thread *next)
 static inline void sched_direct_switch(struct thread *prev, struct thread *next)
 {
 	struct hal_percpu *self = hal_percpu();
-	uint64_t now = hal_clock_read();
+	uint64_t now = hal_clock_read_unordered();
 	prev->sched.run_ticks += now - prev->sched.stamp;
 	prev->sched.switches_voluntary++;
 	next->sched.stamp = now;

@@ -14,6 +14,11 @@ static inline uint64_t hal_clock_read(void)
 	return ticks;
 }
 
+static inline uint64_t hal_clock_read_unordered(void)
+{
+	return read_sysreg(cntvct_el0);
+}
+
 static inline void hal_timer_set(uint64_t ticks)
 {
 	// UINT64_MAX needs no case of its own: an unsigned 64-bit counter never reaches it.

@@ -14,6 +14,11 @@ static inline uint64_t hal_clock_read(void)
 	return csr_read(time);
 }
 
+static inline uint64_t hal_clock_read_unordered(void)
+{
+	return hal_clock_read();
+}
+
 static inline void hal_timer_set(uint64_t ticks)
 {
 	if (likely(riscv_use_stimecmp))

@@ -7,6 +7,7 @@
 #include <hal/percpu.h>
 
 #define HAL_TLB_BROADCASTS 0
+#define HAL_ASIDS 1
 
 /** Physical address at which the image was loaded. */
 extern paddr_t riscv_image_phys;

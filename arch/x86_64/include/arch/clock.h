@@ -17,6 +17,11 @@ static inline uint64_t hal_clock_read(void)
 	return x86_rdtsc();
 }
 
+static inline uint64_t hal_clock_read_unordered(void)
+{
+	return likely(x86_clock_is_tsc) ? x86_rdtsc() : x86_clock_read_chipset();
+}
+
 static inline void hal_timer_set(uint64_t ticks)
 {
 	x86_timer_set(ticks);

@@ -13,6 +13,7 @@
 #define HAL_KMAP_SIZE X86_KMAP_SIZE
 #define HAL_KERNEL_BASE X86_KERNEL_BASE
 #define HAL_TLB_BROADCASTS 0
+#define HAL_ASIDS 0
 
 extern pte_t x86_kernel_root[HAL_PT_ENTRIES];
 

@@ -42,8 +42,8 @@ void fdtable_close_on_exec(struct fdtable *table);
 /** The grant in slot @fd of @table; NULL = empty or out of range. */
 static inline struct grant *fd_lookup(struct fdtable *table, uint32_t fd)
 {
-	struct fd_array *array = load_acquire(&table->array);
-	return likely(fd < array->size) ? load_acquire(&array->slots[fd]) : NULL;
+	struct fd_array *array = load_dependent(&table->array);
+	return likely(fd < array->size) ? load_dependent(&array->slots[fd]) : NULL;
 }
 
 #define FD_CLOEXEC 1

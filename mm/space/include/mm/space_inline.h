@@ -14,8 +14,8 @@ extern _Atomic uint64_t mm_asid_generation; // << MM_ASID_SHIFT
 
 static inline bool mm_space_is_fast(struct mm_space *space)
 {
-	if ((load_relaxed(&space->asid_tag) & ~(uint64_t)MM_ASID_MASK) !=
-	    this_cpu_ptr(mm_cpu)->generation)
+	if (HAL_ASIDS && (load_relaxed(&space->asid_tag) & ~(uint64_t)MM_ASID_MASK) !=
+				 this_cpu_ptr(mm_cpu)->generation)
 		return false;
 	return HAL_TLB_BROADCASTS || bitmap_test(space->active.bits, this_cpu());
 }
@@ -24,7 +24,8 @@ static inline void mm_space_activate_fast(struct mm_space *space)
 {
 	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
 	uint64_t tag = load_relaxed(&space->asid_tag);
-	atomic_store_explicit(&cpu->asid_tag, tag, memory_order_relaxed);
+	if (HAL_ASIDS)
+		atomic_store_explicit(&cpu->asid_tag, tag, memory_order_relaxed);
 	if (HAL_TLB_BROADCASTS) {
 		// Either a roll-over of ASIDs on another CPU sees the tag, or it is seen here.
 		fence_seq_cst();
