@@ -22,6 +22,7 @@
 // Lock: asid.lock, interrupts off; taken at a switch, so below a run queue's lock.
 #include <hal/bootinfo.h>
 #include <kernel/assert.h>
+#include <kernel/upcall.h>
 #include <lib/string.h>
 
 #include "private.h"
@@ -160,6 +161,11 @@ void mm_space_activate(struct mm_space *space)
 		mm_space_activate_fast(space);
 	else
 		mm_space_activate_slow(space);
+}
+
+void upcall_activate_space(struct mm_space *space)
+{
+	mm_space_activate(space);
 }
 
 static void leave_call(void *space)

@@ -21,6 +21,8 @@ static void copy_settings(struct mm_space *child, const struct mm_space *parent)
 	child->arg_end = parent->arg_end;
 	child->env_start = parent->env_start;
 	child->env_end = parent->env_end;
+	child->auxv_start = parent->auxv_start;
+	child->auxv_end = parent->auxv_end;
 	child->stack_top = parent->stack_top;
 	child->code_start = parent->code_start;
 	child->code_end = parent->code_end;

@@ -42,6 +42,7 @@ struct mm_space *mm_space_create(void)
 		return NULL;
 	}
 	atomic_init(&space->refs, 1);
+	atomic_init(&space->asid_tag, MM_ASID_NONE);
 	space->root = hal_direct_paddr(space->table.root);
 	sched_rwlock_init(&space->lock);
 	space->mmap_top = HAL_USER_TOP - STACK_ROOM;

@@ -26,9 +26,10 @@ enum mm_area_flags {
 	MM_WIPEONFORK = 1 << 12,
 };
 
-/** asid_tag: generation << MM_ASID_SHIFT | ASID. Generation 0 is never current. */
+/** asid_tag: generation << MM_ASID_SHIFT | ASID. No CPU is ever in generation MM_ASID_NONE. */
 #define MM_ASID_SHIFT 16
 #define MM_ASID_MASK ((1u << MM_ASID_SHIFT) - 1)
+#define MM_ASID_NONE (~(uint64_t)MM_ASID_MASK)
 
 /** l = lock; areas and what they say change only under the write lock. Entries of the page table
  *  change by CAS under the read lock, or under the write lock. */
@@ -51,8 +52,9 @@ struct mm_space {
 	_Atomic uint32_t changes; // bumped by every change of areas: a fault that slept looks again
 	_Atomic uint64_t resident_pages;
 	uint64_t limit_as_pages, limit_data_pages, limit_stack; // RLIMIT_AS, _DATA, _STACK copies
-	// what exec laid out, for /proc/PID/{cmdline,environ,stat,exe}
+	// what exec laid out, for /proc/PID/{cmdline,environ,auxv,stat,exe}
 	vaddr_t arg_start, arg_end, env_start, env_end, stack_top, code_start, code_end;
+	vaddr_t auxv_start, auxv_end;
 };
 
 /** Areas of all spaces together: tests balance their books with it. */
