@@ -20,6 +20,7 @@ struct elf_file {
 	struct elf64_ehdr ehdr;
 	uint64_t bias; // added to all addresses
 	uint64_t end; // first byte behind the last segment
+	uint64_t code_start, code_end; // of the segments that may be executed
 	uint64_t phdr; // where the program headers are in memory, 0 = nowhere
 };
 
@@ -78,6 +79,10 @@ static err_t map_segment(struct mm_space *space, struct elf_file *elf, const str
 	if (!err && ph->p_memsz > ph->p_filesz && (prot & HAL_PROT_WRITE) && ph->p_filesz)
 		err = zero_tail(space, file_end, min(end, file_pages));
 	elf->end = max(elf->end, end);
+	if (prot & HAL_PROT_EXEC) {
+		elf->code_start = elf->code_end ? min(elf->code_start, start) : start;
+		elf->code_end = max(elf->code_end, end);
+	}
 	if (ph->p_offset <= elf->ehdr.e_phoff &&
 	    elf->ehdr.e_phoff - ph->p_offset < ph->p_filesz && ph->p_filesz)
 		elf->phdr = start + (elf->ehdr.e_phoff - ph->p_offset);
@@ -167,6 +172,8 @@ err_t exec_load_elf(struct exec_image *image)
 	image->phdr = elf.phdr;
 	image->phnum = elf.ehdr.e_phnum;
 	image->brk = align_up(elf.end, HAL_PAGE_SIZE);
+	image->space->code_start = elf.code_start;
+	image->space->code_end = elf.code_end;
 	err = open_interp(image);
 	return !err && image->interp ? load_interp(image) : err;
 }

@@ -128,6 +128,9 @@ static void note_layout(struct mm_space *space, const struct exec_image *image,
 	space->arg_end = plan->argv + image->argv.len;
 	space->env_start = plan->envp;
 	space->env_end = plan->envp + image->envp.len;
+	// Behind argc, and the two vectors of pointers with their NULLs.
+	space->auxv_start = plan->sp + (3 + image->argv.count + image->envp.count) * sizeof(uint64_t);
+	space->auxv_end = space->auxv_start + 2 * AUXV_MAX * sizeof(uint64_t);
 	space->brk_start = space->brk = image->brk;
 }
 

@@ -116,6 +116,7 @@ static err_t copy_process(struct process *process, const struct clone_args *args
 		file_get(process->exe);
 	process->dumpable = parent->dumpable;
 	process->no_new_privs = parent->no_new_privs;
+	process->oom_score_adj = parent->oom_score_adj;
 	spin_unlock(&parent->lock);
 	process->exit_signal = args->exit_signal;
 	return 0;

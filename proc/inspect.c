@@ -4,7 +4,6 @@
 // follow the pointers.
 #include "internal.h"
 
-#include <mm/space.h>
 #include <proc/inspect.h>
 
 bool process_inspect(uint32_t pid, void (*visit)(void *arg, struct process *process), void *arg)
@@ -30,22 +29,6 @@ struct thread *process_any_thread_locked(struct process *process)
 			return thread;
 	}
 	return NULL;
-}
-
-static void get_space(void *arg, struct process *process)
-{
-	struct thread *thread = process_any_thread_locked(process);
-	struct mm_space *space = thread ? thread->mm.space : NULL;
-	if (space)
-		mm_space_get(space);
-	*(struct mm_space **)arg = space;
-}
-
-struct mm_space *process_get_space(uint32_t pid)
-{
-	struct mm_space *space = NULL;
-	(void)process_inspect(pid, get_space, &space);
-	return space;
 }
 
 void proc_set_cred(struct cred *cred)

@@ -148,6 +148,15 @@ void process_for_each(bool (*visit)(void *arg, struct process *process), void *a
 	}
 }
 
+uint32_t process_next_pid(uint32_t from)
+{
+	struct process *process = next_process(from);
+	uint32_t pid = process ? process->pid : 0;
+	if (process)
+		process_put(process);
+	return pid;
+}
+
 uint64_t proc_fork_count(void)
 {
 	spin_lock(&proc_tree_lock);

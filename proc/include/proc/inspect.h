@@ -13,8 +13,8 @@ bool process_inspect(uint32_t pid, void (*visit)(void *arg, struct process *proc
  *  process is locked. */
 struct thread *process_any_thread_locked(struct process *process);
 
-/** The address space of process @pid with a reference; NULL: no such process, or it has none left. */
-must_check struct mm_space *process_get_space(uint32_t pid);
+/** The lowest number >= @from of a process; 0: there is none. */
+uint32_t process_next_pid(uint32_t from);
 
 /** Set the credentials of the current thread; takes over the reference. Others look at them only with
  *  the process locked, so the old ones may go. */

@@ -78,6 +78,7 @@ struct process {
 	struct alarm *alarm; // ITIMER_REAL, NULL until first used (alarm_lock)
 	uint32_t has_execed; // setpgid of a child that did: -EACCES
 	uint32_t dumpable, no_new_privs, pdeath_signal, child_subreaper;
+	int oom_score_adj; // kept for /proc; nothing is killed by it (p)
 	struct tty *tty; // controlling terminal (tree lock)
 };
 enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };
