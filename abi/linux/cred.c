@@ -4,6 +4,7 @@
 
 #include <lib/string.h>
 #include <object/cred.h>
+#include <proc/inspect.h>
 
 #define UNCHANGED UINT32_MAX
 
@@ -47,7 +48,6 @@ SYSCALL3(getresgid, uaddr_t, real, uaddr_t, effective, uaddr_t, saved)
 /** Make @cred the current thread's; capabilities follow the user ids as capabilities(7) says. */
 static int64_t set_cred(struct cred *cred)
 {
-	struct thread *self = current_thread();
 	struct cred *old = cred_current();
 	bool had_root = !old->uid || !old->euid || !old->suid;
 	if (had_root && cred->uid && cred->euid && cred->suid)
@@ -58,8 +58,7 @@ static int64_t set_cred(struct cred *cred)
 		cred->cap_effective = cred->cap_permitted;
 	cred->fsuid = cred->euid;
 	cred->fsgid = cred->egid;
-	self->object.cred = cred;
-	cred_put(old);
+	proc_set_cred(cred);
 	return 0;
 }
 
@@ -248,7 +247,6 @@ SYSCALL2(capset, uaddr_t, header_at, uaddr_t, data_at)
 	cred->cap_effective = effective;
 	cred->cap_permitted = permitted;
 	cred->cap_inheritable = (in[2] | (uint64_t)in[5] << 32) & permitted;
-	current_thread()->object.cred = cred;
-	cred_put(old);
+	proc_set_cred(cred);
 	return 0;
 }

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+// /proc/PID/{fd,fdinfo}: the descriptors of a process. Its table is looked at with the process locked,
+// which keeps the table, and with the table locked, which keeps what is in its slots.
+#include "private.h"
+
+#include <lib/bitmap.h>
+#include <lib/string.h>
+#include <mm/slab.h>
+#include <object/fdtable.h>
+#include <uapi/errno.h>
+
+static struct fdtable *table_of(struct process *process)
+{
+	struct thread *thread = process_any_thread_locked(process);
+	return thread ? thread->object.fds : NULL;
+}
+
+struct search {
+	uint32_t from;
+	int64_t found;
+};
+
+static void find_next(void *arg, struct process *process)
+{
+	struct search *search = arg;
+	struct fdtable *table = table_of(process);
+	search->found = table ? fd_next(table, search->from) : -1;
+}
+
+static int64_t next_fd(const struct view_id *id, uint32_t from)
+{
+	struct search search = {.from = from, .found = -1};
+	(void)!procfs_inspect(id, find_next, &search);
+	return search.found;
+}
+
+static err_t enter_fd(const struct view_id *id, uint32_t fd, struct view_id *child)
+{
+	child->number = fd;
+	return next_fd(id, fd) == (int64_t)fd ? 0 : -ENOENT;
+}
+
+/** What is behind one descriptor. */
+struct lookup {
+	uint32_t fd;
+	struct object *object; // with a reference
+	struct fs_dentry *dentry; // likewise
+	uint32_t is_file, rights, fd_flags;
+	bool wants_dentry;
+	bool was_found;
+};
+
+static void take_slot(struct lookup *lookup, struct grant *grant)
+{
+	struct object *object = grant->object;
+	uint32_t rights = load_relaxed(&grant->rights);
+	lookup->was_found = true;
+	lookup->rights = rights;
+	lookup->is_file = object->ops == &file_object_ops;
+	if (!lookup->wants_dentry) {
+		object_get(object);
+		lookup->object = object;
+	} else if (lookup->is_file) {
+		lookup->dentry = container_of(object, struct file, object)->dentry;
+		if (lookup->dentry)
+			fs_dentry_get(lookup->dentry);
+	}
+}
+
+static void look_up(void *arg, struct process *process)
+{
+	struct lookup *lookup = arg;
+	struct fdtable *table = table_of(process);
+	if (!table)
+		return;
+	spin_lock(&table->lock);
+	struct grant *grant = fd_lookup(table, lookup->fd);
+	if (grant) {
+		struct fd_array *array = load_relaxed(&table->array);
+		lookup->fd_flags = bitmap_test(array->cloexec, lookup->fd) ? FD_CLOEXEC : 0;
+		take_slot(lookup, grant);
+	}
+	spin_unlock(&table->lock);
+}
+
+static err_t look_up_object(const struct view_id *id, struct lookup *lookup)
+{
+	*lookup = (struct lookup){.fd = id->number};
+	err_t err = procfs_inspect(id, look_up, lookup);
+	return err ? err : lookup->was_found ? 0 : -ENOENT;
+}
+
+static void put_file_path(struct text *out, struct file *file)
+{
+	char *path = kmalloc(FS_PATH_MAX);
+	int64_t len = path ? fs_file_path(file, path, FS_PATH_MAX) : -ENOMEM;
+	if (len > 0)
+		text_put(out, path, (size_t)len - 1);
+	else
+		text_printf(out, "anon_inode:[%s]", file->ops->name);
+	kfree(path);
+}
+
+static err_t show_fd(struct text *out, const struct view_id *id)
+{
+	struct lookup lookup;
+	err_t err = look_up_object(id, &lookup);
+	if (err)
+		return err;
+	if (lookup.is_file)
+		put_file_path(out, container_of(lookup.object, struct file, object));
+	else
+		text_printf(out, "%s:[%u]", lookup.object->ops->name, id->number);
+	object_put(lookup.object);
+	return 0;
+}
+
+static err_t follow_fd(const struct view_id *id, struct fs_dentry **dentry)
+{
+	struct lookup lookup = {.fd = id->number, .wants_dentry = true};
+	err_t err = procfs_inspect(id, look_up, &lookup);
+	if (err)
+		return err;
+	*dentry = lookup.dentry;
+	return lookup.dentry ? 0 : lookup.was_found ? -ENXIO : -ENOENT;
+}
+
+static err_t show_fdinfo(struct text *out, const struct view_id *id)
+{
+	struct lookup lookup;
+	err_t err = look_up_object(id, &lookup);
+	if (err)
+		return err;
+	struct file *file = container_of(lookup.object, struct file, object);
+	uint32_t flags = lookup.is_file ? load_relaxed(&file->flags) : O_RDWR;
+	int64_t pos = lookup.is_file && !file->is_stream ? file->pos : 0;
+	if (lookup.fd_flags & FD_CLOEXEC)
+		flags |= O_CLOEXEC;
+	text_printf(out, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t1\n", (long long)pos, flags);
+	if (lookup.is_file && file->vnode)
+		text_printf(out, "ino:\t%llu\n", (unsigned long long)file->vnode->ino);
+	object_put(lookup.object);
+	return 0;
+}
+
+static const struct view_entry fd_entry = {
+	.mode = FS_IFLNK | 0700, .flags = VIEW_PRIVATE, .show = show_fd, .follow = follow_fd};
+static const struct view_entry fdinfo_entry = {
+	.mode = FS_IFREG | 0400, .flags = VIEW_PRIVATE, .show = show_fdinfo};
+
+const struct view_dir procfs_fd_dir = {
+	.each = &fd_entry, .prefix = "", .next = next_fd, .enter = enter_fd};
+const struct view_dir procfs_fdinfo_dir = {
+	.each = &fdinfo_entry, .prefix = "", .next = next_fd, .enter = enter_fd};
