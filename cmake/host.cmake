@@ -17,6 +17,11 @@ find_package(Threads REQUIRED)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/arch/host/main.c)
 	file(GLOB scenarios CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/explore/*.c)
+	if(CONFIG_TESTS)
+		file(GLOB host_tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/host/*.c)
+		list(APPEND scenarios ${host_tests})
+		set_property(GLOBAL APPEND PROPERTY HALCYON_TEST_FILES ${host_tests})
+	endif()
 	add_executable(halcyon-host ${PROJECT_SOURCE_DIR}/arch/host/main.c ${scenarios} ${objects}
 		$<TARGET_OBJECTS:host_objects>)
 	target_link_libraries(halcyon-host PRIVATE kernel_flags ${HALCYON_TOP_ROOM}_headers
