@@ -182,18 +182,28 @@ static const char *parse_options(int argc, char **argv, struct explore_options *
 	return filter;
 }
 
+static bool is_scenario(const char *name)
+{
+	for (const struct explore_scenario *s = __start_explore; s < __stop_explore; s++) {
+		if (strcmp(s->name, name) == 0)
+			return true;
+	}
+	return false;
+}
+
 int explore_main(int argc, char **argv)
 {
 	struct explore_options options = {.bound = -1, .runs_max = 200000};
 	const char *replay = NULL;
 	const char *filter = parse_options(argc, argv, &options, &replay);
+	bool is_exact = is_scenario(filter);
 	unsigned count = 0, bad = 0;
 
 	for (const struct explore_scenario *s = __start_explore; s < __stop_explore; s++) {
 		int status;
 		pid_t child;
 
-		if (strncmp(s->name, filter, strlen(filter)))
+		if (is_exact ? strcmp(s->name, filter) : strncmp(s->name, filter, strlen(filter)))
 			continue;
 		count++;
 		fflush(NULL);
