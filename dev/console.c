@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The console as a terminal. Its interrupt puts bytes into a ring; the thread `tty` takes them through
-// the line discipline, because echo and signals are not for interrupt handlers. A console without an
-// interrupt is looked at by the thread 100 times a second.
+// The console as a terminal. Its interrupt puts bytes into a ring; the thread `tty` takes them
+// through the line discipline, because echo and signals are not for interrupt handlers. A console
+// without an interrupt is looked at by the thread 100 times a second.
 #include <hal/console.h>
 #include <kernel/irq.h>
 #include <kernel/log.h>
@@ -15,7 +15,9 @@
 
 #include "tty.h"
 
-#define RING 4096 // a power of two
+// A power of two. init's allowances of input (docs/exec.md) fit, were every byte doubled: the
+// UART's driver cannot tell the other end to wait.
+#define RING 16384
 #define POLL_INTERVAL (10 * NSEC_PER_MSEC)
 #define BATCH 64
 
@@ -176,8 +178,8 @@ static void start_input(void)
 		// All UARTs here hold their line until they are read.
 		err_t err = irq_connect(&irq_handler, irq, HAL_IRQ_LEVEL_HIGH, console_tty_name);
 		if (err)
-			log_warn("dev: interrupt %u of the console: error %d; looking at it 100 times"
-				 " a second", irq, -err);
+			log_warn("dev: interrupt %u of the console: error %d; it is polled", irq,
+				 -err);
 		is_polled = err != 0;
 	}
 	hal_console->enable_input();

@@ -51,9 +51,7 @@ static void make_nodes(void)
 		log_error("dev: /dev cannot be made: error %d", -err);
 		return;
 	}
-	uint32_t umask = fs_set_umask(0);
 	dev_for_each_node(make_node, NULL);
-	fs_set_umask(umask);
 	for (size_t i = 0; i < array_len(links); i++) {
 		struct fs_at at = {FS_AT_CWD, links[i].name};
 		err = fs_symlink(links[i].target, &at);

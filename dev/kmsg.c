@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // /dev/kmsg: each read gives one record of the log, "6,SEQUENCE,MICROSECONDS,-;text\n"; what is
-// written becomes a line of the log. The log keeps no sequence numbers and no levels: the byte position
-// of the line stands for the first, and every record has the level 6.
+// written becomes a line of the log. The log keeps no sequence numbers and no levels: the byte
+// position of the line stands for the first, and every record has the level 6.
 #include "mem.h"
 
 #include <kernel/log.h>

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The line discipline: input, editing, reading. Output and echo are in ldisc_echo.c.
 //
-// Control characters with the value 0 are switched off (_POSIX_VDISABLE), so byte 0 never matches one.
+// Control characters with the value 0 are switched off (_POSIX_VDISABLE), so byte 0 never matches
+// one.
 #include "ldisc.h"
 
 #include <lib/string.h>
@@ -300,8 +301,8 @@ static void receive_byte(struct ldisc *ldisc, uint8_t c)
 	receive_plain(ldisc, c);
 }
 
-/** Nothing more can be taken until somebody reads: an unfinished line may overflow, for reading would
- *  not help it. */
+/** Nothing more can be taken until somebody reads: an unfinished line may overflow, for reading
+ *  would not help it. */
 static bool is_full(const struct ldisc *ldisc)
 {
 	bool can_be_read = !ldisc_is_canonical(ldisc) || ldisc->committed != ldisc->tail;
@@ -348,9 +349,10 @@ size_t ldisc_read(struct ldisc *ldisc, uint8_t *to, size_t len, bool *is_end)
 		ldisc->ends[at] = 0;
 	}
 	// VEOF right behind what was asked for only pushed it: the next read is not end of file.
-	uint32_t next = ldisc->tail % LDISC_INPUT;
-	if (is_canonical && n && !*is_end && ldisc->tail != limit && ldisc->ends[next] == LINE_EOF) {
-		ldisc->ends[next] = 0;
+	uint8_t *next_end = &ldisc->ends[ldisc->tail % LDISC_INPUT];
+	bool has_stopped_inside = is_canonical && n && !*is_end && ldisc->tail != limit;
+	if (has_stopped_inside && *next_end == LINE_EOF) {
+		*next_end = 0;
 		ldisc->tail++;
 		*is_end = true;
 	}

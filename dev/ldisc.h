@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The line discipline (Linux's N_TTY): what happens to bytes between a terminal and the programs that
-// read and write it. Pure: no locks, no sleeping, no devices; the tty calls it under its lock.
+// The line discipline (Linux's N_TTY): what happens to bytes between a terminal and the programs
+// that read and write it. Pure: no locks, no sleeping, no devices; the tty calls it under its
+// lock.
 #pragma once
 
 #include "termios.h"
@@ -21,8 +22,8 @@ struct ldisc_ops {
 	void (*set_stopped)(struct ldisc *ldisc, bool is_stopped);
 };
 
-/** Input is a ring of bytes: [tail, committed) can be read in canonical mode, [committed, head) is the
- *  line being edited; otherwise all can be read. Positions only grow. */
+/** Input is a ring of bytes: [tail, committed) can be read in canonical mode, [committed, head)
+ *  is the line being edited; otherwise all can be read. Positions only grow. */
 struct ldisc {
 	const struct ldisc_ops *ops;
 	struct termios2 termios;
@@ -39,11 +40,11 @@ struct ldisc {
 void ldisc_init(struct ldisc *ldisc, const struct ldisc_ops *ops);
 /** New settings: what becomes of bytes already there. */
 void ldisc_set_termios(struct ldisc *ldisc, const struct termios2 *termios);
-/** @len bytes typed at the terminal; returns how many were consumed: fewer when the buffer is full of
- *  what nobody read yet. */
+/** @len bytes typed at the terminal; returns how many were consumed: fewer when the buffer is
+ *  full of what nobody read yet. */
 size_t ldisc_receive(struct ldisc *ldisc, const uint8_t *bytes, size_t len);
-/** Take up to @len bytes: in canonical mode of one line, *@is_end when its end was reached (0 bytes
- *  and the end: end of file). */
+/** Take up to @len bytes: in canonical mode of one line, *@is_end when its end was reached (0
+ *  bytes and the end: end of file). */
 size_t ldisc_read(struct ldisc *ldisc, uint8_t *to, size_t len, bool *is_end);
 /** A read would find at least @amount bytes, or a line in canonical mode. */
 bool ldisc_has_input(const struct ldisc *ldisc, unsigned amount);

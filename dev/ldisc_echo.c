@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The line discipline's way out: output processing, echo, the picture of erasing. Both kinds of output
-// keep the column, by which tabs are expanded and erased.
+// The line discipline's way out: output processing, echo, the picture of erasing. Both kinds of
+// output keep the column, by which tabs are expanded and erased.
 #include "ldisc_echo.h"
 
 #define TAB 8
@@ -125,7 +125,8 @@ static void back_over(struct ldisc *ldisc)
 	ldisc->ops->echo(ldisc, "\b \b", 3);
 }
 
-/** Go back over a tab that stood at the line's end: the columns before it tell how wide it was. */
+/** Go back over a tab that stood at the line's end: the columns before it tell how wide it was.
+ *  */
 static void erase_tab(struct ldisc *ldisc)
 {
 	unsigned columns = 0;

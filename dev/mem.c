@@ -136,7 +136,10 @@ static err_t open_mem(uint32_t minor, uint32_t open_flags, struct file **file)
 }
 
 static struct fs_chrdev mem_chrdev = {
-	.major = 1, .minor_first = 0, .minor_count = MINOR_KMSG + 1, .name = "mem", .open = open_mem,
+	.major = 1,
+	.minor_count = MINOR_KMSG + 1,
+	.name = "mem",
+	.open = open_mem,
 };
 
 void mem_init(void)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Terminals as files: open, read, write, poll, hang-up. What bytes mean is ldisc.c's; whose terminal
-// it is, tty_session.c's.
+// Terminals as files: open, read, write, poll, hang-up. What bytes mean is ldisc.c's; whose
+// terminal it is, tty_session.c's.
 #include "tty.h"
 
 #include <kernel/time.h>
@@ -22,8 +22,8 @@ static struct tty *tty_of_ldisc(struct ldisc *ldisc)
 	return container_of(ldisc, struct tty, ldisc);
 }
 
-/** Echo never waits: what the device has no room for, and what does not fit while output is stopped,
- *  is lost. */
+/** Echo never waits: what the device has no room for, and what does not fit while output is
+ *  stopped, is lost. */
 static void echo(struct ldisc *ldisc, const char *text, size_t len)
 {
 	struct tty *tty = tty_of_ldisc(ldisc);
@@ -130,7 +130,7 @@ void tty_end_opens(struct tty *tty)
 	sched_mutex_unlock(&tty->lock);
 }
 
-// ---- reading --------------------------------------------------------------------------------------
+// ---- reading ------------------------------------------------------------------------------------
 
 /** How one read waits: VMIN and VTIME. */
 struct read_plan {
@@ -171,7 +171,8 @@ static int wait_input(struct tty *tty, struct file *file, const struct read_plan
 	return 0;
 }
 
-/** One piece of a read that has @done bytes: bytes given or negative; *@is_over when it ends here. */
+/** One piece of a read that has @done bytes: bytes given or negative; *@is_over when it ends
+ *  here. */
 static int64_t read_piece(struct tty *tty, struct file *file, struct io_vec *io, uint64_t done,
 			  struct read_plan *plan, bool *is_over)
 {
@@ -235,7 +236,7 @@ static int64_t tty_read(struct file *file, struct io_vec *io, int64_t pos)
 	return done;
 }
 
-// ---- writing --------------------------------------------------------------------------------------
+// ---- writing ------------------------------------------------------------------------------------
 
 /** What one byte may become fits. */
 static bool can_output(struct tty *tty)
@@ -314,7 +315,7 @@ static int64_t tty_write(struct file *file, struct io_vec *io, int64_t pos)
 	return done;
 }
 
-// ---- the rest -------------------------------------------------------------------------------------
+// ---- the rest -----------------------------------------------------------------------------------
 
 static uint32_t tty_poll(struct file *file, struct poll_entry *entry)
 {

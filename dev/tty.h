@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Terminals, inside dev/. A terminal exists for ever or stands in a static table (pseudo terminals), so
-// pointers to one never go stale; what is open is counted.
+// Terminals, inside dev/. A terminal exists for ever or stands in a static table (pseudo
+// terminals), so pointers to one never go stale; what is open is counted.
 //
-// Locks, in order: write_lock or read_lock (one program's whole write or read) → lock → what signals
-// take. All sleep but the last; interrupts only fill the console's ring (console.c).
+// Locks, in order: write_lock or read_lock (one program's whole write or read) → lock → what
+// signals take. All sleep but the last; interrupts only fill the console's ring (console.c).
 #pragma once
 
 #include <object/file.h>
@@ -58,7 +58,8 @@ struct tty_open {
 
 void tty_setup(struct tty *tty, const struct tty_ops *ops, uint64_t rdev);
 /** Open @tty; may make it the controlling terminal of the current process. */
-must_check err_t tty_open(struct tty *tty, uint32_t open_flags, bool is_console, struct file **file);
+must_check err_t tty_open(struct tty *tty, uint32_t open_flags, bool is_console,
+			  struct file **file);
 /** Bytes from the device; how many were taken. Thread context, no lock. */
 size_t tty_receive(struct tty *tty, const uint8_t *bytes, size_t len);
 /** Readers get end of file, writers -EIO. */
@@ -87,7 +88,8 @@ must_check err_t tty_check_background(struct tty *tty, int signo);
 /** TIOCSCTTY, TIOCNOTTY. */
 must_check err_t tty_acquire(struct tty *tty, struct file *file, bool is_forced);
 must_check err_t tty_give_up(struct tty *tty);
-/** TIOCGPGRP, TIOCSPGRP, TIOCGSID; by the master of a pseudo terminal every session may be asked. */
+/** TIOCGPGRP, TIOCSPGRP, TIOCGSID; by the master of a pseudo terminal every session may be asked.
+ *  */
 must_check int64_t tty_get_foreground(struct tty *tty, bool is_master);
 must_check err_t tty_set_foreground(struct tty *tty, int32_t pgid);
 must_check int64_t tty_get_session(struct tty *tty, bool is_master);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Controlling terminals. A terminal knows its session and that session's foreground group; a process
-// knows its terminal. The terminal decides: what a process has is valid only while the terminal's
-// session is the process's own. So a process that was forked while its session lost the terminal has
-// none, whatever it copied.
+// Controlling terminals. A terminal knows its session and that session's foreground group; a
+// process knows its terminal. The terminal decides: what a process has is valid only while the
+// terminal's session is the process's own. So a process that was forked while its session lost
+// the terminal has none, whatever it copied.
 //
-// tty_session_lock covers a terminal's session and foreground, and process->tty of the current process
-// where it is set. Under it nothing is taken; signals are sent after it was let go.
+// tty_session_lock covers a terminal's session and foreground, and process->tty of the current
+// process where it is set. Under it nothing is taken; signals are sent after it was let go.
 #include "tty.h"
 
 #include <kernel/upcall.h>

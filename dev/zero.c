@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Memory behind a mapping of /dev/zero: pages by index, made when first touched. How far the mapping
-// reaches is not known here, so they stand in a tree.
+// Memory behind a mapping of /dev/zero: pages by index, made when first touched. How far the
+// mapping reaches is not known here, so they stand in a tree.
 #include <lib/rbtree.h>
 #include <mm/slab.h>
 #include <mm/space.h>
@@ -28,7 +28,9 @@ static struct zero_object *zero_of(struct mm_object *object)
 
 static bool page_less(const struct rbnode *a, const struct rbnode *b)
 {
-	return rb_entry(a, struct zero_page, node)->index < rb_entry(b, struct zero_page, node)->index;
+	const struct zero_page *page_a = rb_entry(a, struct zero_page, node);
+	const struct zero_page *page_b = rb_entry(b, struct zero_page, node);
+	return page_a->index < page_b->index;
 }
 
 static struct zero_page *find_locked(struct zero_object *zero, uint64_t index)
