@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// PID 1: mounts what is there to mount, then plays its role. Nothing here is fatal: a root
+// without /proc, or a kernel without sysfs, still gives a shell.
+#include "init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct {
+	const char *path, *type;
+	const char *has; // there already if this is
+} mounts[] = {
+	{"/proc", "proc", "/proc/self"},
+	{"/sys", "sysfs", "/sys/devices"},
+	{"/dev", "devtmpfs", "/dev/null"},
+};
+
+static void mount_all(void)
+{
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(mounts[0]); i++) {
+		if (access(mounts[i].has, F_OK) == 0)
+			continue;
+		mkdir(mounts[i].path, 0755);
+		mount(mounts[i].type, mounts[i].path, mounts[i].type, 0, NULL);
+	}
+	// In memory already, as the root is.
+	mkdir("/tmp", 01777);
+	mkdir("/run", 0755);
+}
+
+static void set_host_name(void)
+{
+	char name[65] = "halcyon";
+	int fd = open("/etc/hostname", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, name, sizeof(name) - 1);
+	if (n > 0) {
+		name[n] = 0;
+		name[strcspn(name, "\r\n")] = 0;
+	}
+	if (fd >= 0)
+		close(fd);
+	sethostname(name, strlen(name));
+}
+
+/** Descriptors 0 to 2 are the console: the kernel's, or opened here. */
+static void open_console(void)
+{
+	for (int fd = 0; fd < 3; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		if (open("/dev/console", O_RDWR | O_NOCTTY) < 0)
+			open("/dev/null", O_RDWR);
+	}
+}
+
+void init_prepare_child(void)
+{
+	sigset_t none;
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	signal(SIGPIPE, SIG_DFL);
+	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
+	setenv("HOME", access("/root", F_OK) == 0 ? "/root" : "/", 0);
+	setenv("TERM", "linux", 0);
+}
+
+void init_power_off(const char *line)
+{
+	if (line)
+		dprintf(STDOUT_FILENO, "%s\n", line);
+	sync();
+	reboot(RB_POWER_OFF);
+	// Only PID 1 of a machine that cannot switch itself off comes here.
+	for (;;)
+		pause();
+}
+
+int main(void)
+{
+	mount_all();
+	open_console();
+	set_host_name();
+	if (chdir("/") != 0)
+		perror("init: /");
+	if (access(EXEC_FILE, F_OK) == 0)
+		init_run_command();
+	init_run_shell();
+}
