@@ -10,6 +10,8 @@ bool process_inspect(uint32_t pid, void (*visit)(void *arg, struct process *proc
 {
 	spin_lock(&proc_tree_lock);
 	struct process *process = pid_process_locked(pid);
+	if (process && !process->parent && process != proc_init_process)
+		process = NULL; // not born yet, or reaped
 	if (process) {
 		spin_lock(&process->lock);
 		visit(arg, process);
