@@ -59,15 +59,25 @@ static always_inline void copy_64(word_t *to, const word_t *from)
 	copy_8(to + 48, from + 48), copy_8(to + 56, from + 56);
 }
 
+/** 512 bytes, and on to the next. The addresses are hidden from the compiler after each step: it would
+ *  compute one for each pair beyond the reach of a load-pair's offset. */
+static always_inline void copy_step(word_t **to, const word_t **from)
+{
+	copy_64(*to, *from);
+	*to += 64;
+	*from += 64;
+	__asm__("" : "+r"(*to), "+r"(*from));
+}
+
 void mem_copy_page(void *dst, const void *src)
 {
 	word_t *to = __builtin_assume_aligned(dst, 4096);
 	const word_t *from = __builtin_assume_aligned(src, 4096);
 
-	copy_64(to, from), copy_64(to + 64, from + 64);
-	copy_64(to + 128, from + 128), copy_64(to + 192, from + 192);
-	copy_64(to + 256, from + 256), copy_64(to + 320, from + 320);
-	copy_64(to + 384, from + 384), copy_64(to + 448, from + 448);
+	copy_step(&to, &from), copy_step(&to, &from);
+	copy_step(&to, &from), copy_step(&to, &from);
+	copy_step(&to, &from), copy_step(&to, &from);
+	copy_step(&to, &from), copy_step(&to, &from);
 }
 
 static always_inline void zero_8(word_t *to)
