@@ -10,8 +10,9 @@ void hal_context_init_kernel(struct hal_context *ctx, vaddr_t stack_top, void (*
 {
 	extern void x86_thread_start(void);
 	// As hal_context_switch() pops them: r15 r14 r13 r12 rbx rbp, return address. Two words more
-	// give x86_thread_start an aligned stack.
-	uint64_t *sp = (uint64_t *)stack_top - 9;
+	// give x86_thread_start an aligned stack. All below the place of the trapframe: the thread may
+	// build one there and go to user mode.
+	uint64_t *sp = (uint64_t *)hal_stack_trapframe(stack_top) - 9;
 
 	sp[0] = sp[1] = 0;
 	sp[2] = (uint64_t)arg;
