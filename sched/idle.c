@@ -13,7 +13,11 @@ static bool has_work(struct runq *rq)
 /** Wait for an interrupt, unless work turns up. Interrupts off. */
 static void wait_for_work(struct runq *rq)
 {
-	runq_disarm_slice(rq);
+	if (rq->is_slice_armed) {
+		spin_lock(&rq->lock);
+		runq_disarm_slice(rq);
+		spin_unlock(&rq->lock);
+	}
 	idle_set_add(rq->cpu);
 	fence_seq_cst();
 	if (!has_work(rq) && !balance_steal(rq)) {

@@ -85,8 +85,6 @@ void runq_arm_slice(struct runq *rq, struct thread *curr)
 
 void runq_disarm_slice(struct runq *rq)
 {
-	if (!rq->is_slice_armed)
-		return;
 	// Not queued any more: it fires as soon as interrupts are on, and finds nothing to do.
 	if (timer_cancel(&rq->slice_timer))
 		rq->is_slice_armed = false;

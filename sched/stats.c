@@ -15,7 +15,9 @@ static const uint32_t decay[3] = {1884, 2014, 2037};
 void load_sample(struct runq *rq, uint64_t now)
 {
 	uint64_t period = hal_clock_hz() * LOAD_PERIOD_S;
-	uint64_t runnable = (uint64_t)runq_load(rq) << LOAD_SHIFT;
+	// What was so when the period ended, not what the event that leads here makes of it.
+	bool was_idle = runq_current(rq) == rq->idle;
+	uint64_t runnable = was_idle ? 0 : (uint64_t)runq_load(rq) << LOAD_SHIFT;
 	for (unsigned n = 0; now >= rq->load_next; n++) {
 		if (n == LOAD_CATCH_UP_MAX) {
 			rq->load_next = now + period;
