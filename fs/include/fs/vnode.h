@@ -36,9 +36,9 @@ struct vnode {
 };
 
 /** NULL entries answer with Linux's error (-EPERM, -ENOTDIR, -EINVAL). Those on directories, follow,
- *  readlink while a path is walked, and permission are called with the lock of names held: one at a
- *  time. They may sleep, but not copy from or to user memory, and not ask for paths (readlink of a
- *  vnode that has follow is called without the lock and may). */
+ *  is_stale, getattr, readlink while a path is walked, and permission mostly, are called with the lock
+ *  of names held: one at a time. They may sleep, but not copy from or to user memory, and not ask for
+ *  paths (readlink of a vnode that has follow is called without the lock and may). */
 struct vnode_ops {
 	/** The vnode of @name with a reference; -ENOENT. Not asked where names are pinned. */
 	err_t (*lookup)(struct vnode *dir, const char *name, size_t len, struct vnode **vnode);

@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MIT
+// The tree of names.
+//
+// Readers find a child by a hash of directory and name, without a lock or a count: chains are followed
+// by acquire loads, and what leaves a chain keeps its own link and its memory for a grace period. A
+// dentry that changes its place could lead a reader into another chain or show it an old name in a new
+// directory, so renames and mounts bump names_seq and readers that see it change walk again under the
+// lock.
+//
+// Life. Names of pinned file systems are the file system: being in the tree is a reference. Dynamic
+// ones (/proc) only cache a lookup: they are found under the lock only, and one whose count falls to 0
+// waits on the list `unused` until the lock is released, so a walk under the lock needs no references.
+#include <kernel/random.h>
+
+#include "private.h"
+
+#define HASH_BITS 12
+#define DELETED " (deleted)"
+
+static struct fs_dentry *_Atomic table[1u << HASH_BITS];
+static struct sched_mutex names;
+static struct list unused; // (n)
+_Atomic uint32_t names_seq;
+uint64_t dentry_seed;
+
+void dentry_init(void)
+{
+	sched_mutex_init(&names);
+	list_init(&unused);
+	random_bytes(&dentry_seed, sizeof(dentry_seed));
+}
+
+static struct fs_dentry *_Atomic *bucket(uint64_t hash)
+{
+	return &table[hash * DENTRY_HASH_MUL >> (64 - HASH_BITS)];
+}
+
+uint64_t name_hash(const char *name, size_t len)
+{
+	uint64_t hash = dentry_seed;
+	for (size_t i = 0; i < len; i++)
+		hash = name_hash_step(hash, (uint8_t)name[i]);
+	return hash;
+}
+
+static inline bool is_same_text(const char *a, const char *b, size_t len)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (a[i] != b[i])
+			return false;
+	}
+	return true;
+}
+
+struct fs_dentry *dentry_find(struct fs_dentry *dir, const char *name, size_t len, uint64_t hash)
+{
+	struct fs_dentry *dentry = load_acquire(bucket(hash));
+	for (; dentry; dentry = load_acquire(&dentry->next)) {
+		if (dentry->hash != hash || load_relaxed(&dentry->parent) != dir)
+			continue;
+		const struct fs_name *own = load_acquire(&dentry->name);
+		if (likely(own->len == len && is_same_text(own->text, name, len)))
+			return dentry;
+	}
+	return NULL;
+}
+
+struct fs_dentry *dentry_create(struct fs_dentry *dir, const char *name, size_t len,
+				struct vnode *vnode)
+{
+	struct fs_dentry *dentry = kzalloc(sizeof(*dentry) + len + 1);
+	if (!dentry)
+		return NULL;
+	atomic_init(&dentry->parent, dir);
+	if (dir)
+		fetch_add_relaxed(&dir->refs, 1);
+	dentry->own_name.len = (uint32_t)len;
+	memcpy(dentry->own_name.text, name, len);
+	atomic_init(&dentry->name, &dentry->own_name);
+	dentry->vnode = vnode;
+	atomic_init(&dentry->refs, 1);
+	dentry->flags = vnode->super->flags & FS_SUPER_PINNED ? 0 : DENTRY_DYNAMIC;
+	list_init(&dentry->children);
+	list_init(&dentry->sibling);
+	list_init(&dentry->unused);
+	dentry->next_cookie = 2; // 0 and 1 are . and ..
+	if (dir)
+		dentry->hash = dentry_hash(dir, name_hash(name, len));
+	return dentry;
+}
+
+struct vnode *fs_dentry_vnode(struct fs_dentry *dentry)
+{
+	return dentry->vnode;
+}
+
+static void hash_insert(struct fs_dentry *dentry)
+{
+	struct fs_dentry *_Atomic *head = bucket(dentry->hash);
+	store_relaxed(&dentry->next, load_relaxed(head));
+	store_release(head, dentry);
+}
+
+static void hash_remove(struct fs_dentry *dentry)
+{
+	struct fs_dentry *_Atomic *link = bucket(dentry->hash);
+	while (load_relaxed(link) != dentry)
+		link = &load_relaxed(link)->next;
+	// The dentry keeps its own link: a reader that stands on it goes on.
+	store_release(link, load_relaxed(&dentry->next));
+}
+
+static void insert(struct fs_dentry *dentry, struct fs_dentry *dir)
+{
+	dentry->cookie = dir->next_cookie++;
+	list_push_back(&dir->children, &dentry->sibling);
+	hash_insert(dentry);
+}
+
+void dentry_attach(struct fs_dentry *dentry)
+{
+	assert(names_is_locked());
+	dentry->flags |= DENTRY_HASHED;
+	if (!(dentry->flags & DENTRY_DYNAMIC))
+		fetch_add_relaxed(&dentry->refs, 1);
+	dentry->vnode->name = dentry;
+	insert(dentry, load_relaxed(&dentry->parent));
+}
+
+void dentry_detach(struct fs_dentry *dentry)
+{
+	assert(names_is_locked());
+	if (!(dentry->flags & DENTRY_HASHED))
+		return;
+	dentry->flags &= ~(uint32_t)DENTRY_HASHED;
+	hash_remove(dentry);
+	list_remove(&dentry->sibling);
+	if (dentry->vnode->name == dentry)
+		dentry->vnode->name = NULL;
+	if (!(dentry->flags & DENTRY_DYNAMIC))
+		fs_dentry_put(dentry);
+}
+
+static void free_name(struct quiesce *head)
+{
+	kfree(container_of(head, struct fs_name, quiesce));
+}
+
+void dentry_move(struct fs_dentry *dentry, struct fs_dentry *dir, struct fs_name *name)
+{
+	struct fs_dentry *old_dir = load_relaxed(&dentry->parent);
+	struct fs_name *old_name = load_relaxed(&dentry->name);
+	hash_remove(dentry);
+	list_remove(&dentry->sibling);
+	fetch_add_relaxed(&dir->refs, 1);
+	store_release(&dentry->parent, dir);
+	store_release(&dentry->name, name);
+	dentry->hash = dentry_hash(dir, name_hash(name->text, name->len));
+	insert(dentry, dir);
+	fs_dentry_put(old_dir);
+	if (old_name != &dentry->own_name)
+		quiesce_defer(&old_name->quiesce, free_name);
+}
+
+struct fs_name *name_create(const char *text, size_t len)
+{
+	struct fs_name *name = kzalloc(sizeof(*name) + len + 1);
+	if (!name)
+		return NULL;
+	name->len = (uint32_t)len;
+	memcpy(name->text, text, len);
+	return name;
+}
+
+static void free_dentry(struct quiesce *head)
+{
+	struct fs_dentry *dentry = container_of(head, struct fs_dentry, quiesce);
+	if (load_relaxed(&dentry->name) != &dentry->own_name)
+		kfree(load_relaxed(&dentry->name));
+	kfree(dentry);
+}
+
+/** Nobody refers to @dentry and it is not in the tree: returns its parent, whose reference the caller
+ *  drops. */
+static struct fs_dentry *destroy(struct fs_dentry *dentry)
+{
+	struct fs_dentry *parent = load_relaxed(&dentry->parent);
+	vnode_put(dentry->vnode);
+	quiesce_defer(&dentry->quiesce, free_dentry);
+	return parent;
+}
+
+void fs_dentry_get(struct fs_dentry *dentry)
+{
+	fetch_add_relaxed(&dentry->refs, 1);
+}
+
+bool dentry_try_get(struct fs_dentry *dentry)
+{
+	uint32_t refs = load_relaxed(&dentry->refs);
+	while (refs) {
+		if (likely(cas_acquire(&dentry->refs, &refs, refs + 1)))
+			return true;
+	}
+	return false;
+}
+
+void dentry_note_unused(struct fs_dentry *dentry)
+{
+	if (!list_is_linked(&dentry->unused))
+		list_push_back(&unused, &dentry->unused);
+}
+
+static void put_dynamic(struct fs_dentry *dentry)
+{
+	uint32_t refs = load_relaxed(&dentry->refs);
+	while (refs > 1) {
+		if (cas_acq_rel(&dentry->refs, &refs, refs - 1))
+			return;
+	}
+	bool is_locked = names_is_locked();
+	if (!is_locked)
+		names_lock();
+	if (fetch_sub_acq_rel(&dentry->refs, 1) == 1)
+		dentry_note_unused(dentry);
+	if (!is_locked)
+		names_unlock();
+}
+
+void fs_dentry_put(struct fs_dentry *dentry)
+{
+	while (dentry) {
+		if (unlikely(dentry->flags & DENTRY_DYNAMIC)) {
+			put_dynamic(dentry);
+			return;
+		}
+		if (likely(fetch_sub_acq_rel(&dentry->refs, 1) != 1))
+			return;
+		dentry = destroy(dentry);
+	}
+}
+
+void names_lock(void)
+{
+	sched_mutex_lock(&names);
+}
+
+void names_unlock(void)
+{
+	struct fs_dentry *dentry;
+	while (unlikely(!list_is_empty(&unused))) {
+		dentry = list_pop_front_entry(&unused, struct fs_dentry, unused);
+		if (load_relaxed(&dentry->refs))
+			continue; // somebody took it after all
+		dentry_detach(dentry);
+		fs_dentry_put(destroy(dentry));
+	}
+	sched_mutex_unlock(&names);
+}
+
+bool names_is_locked(void)
+{
+	return sched_mutex_is_held(&names);
+}
+
+void names_seq_begin(void)
+{
+	store_relaxed(&names_seq, load_relaxed(&names_seq) + 1);
+	atomic_thread_fence(memory_order_release); // odd before any change
+}
+
+void names_seq_end(void)
+{
+	store_release(&names_seq, load_relaxed(&names_seq) + 1);
+}
+
+/** Put @len bytes in front of what @buf holds from *@pos on. */
+static bool prepend(char *buf, size_t *pos, const char *text, size_t len)
+{
+	if (*pos < len)
+		return false;
+	*pos -= len;
+	memcpy(buf + *pos, text, len);
+	return true;
+}
+
+int64_t dentry_path_locked(struct fs_dentry *dentry, struct fs_dentry *root, char *buf, size_t size)
+{
+	size_t pos = size;
+	bool fits = prepend(buf, &pos, "", 1);
+	struct fs_dentry *parent = load_relaxed(&dentry->parent);
+	if (parent && !(dentry->flags & DENTRY_HASHED))
+		fits = fits && prepend(buf, &pos, DELETED, sizeof(DELETED) - 1);
+	size_t end = pos;
+	while (fits && dentry != root) {
+		struct fs_dentry *covered = load_relaxed(&dentry->covers);
+		if (covered) {
+			dentry = covered;
+			continue;
+		}
+		parent = load_relaxed(&dentry->parent);
+		if (!parent)
+			break; // out of reach of @root, or the root of all
+		const struct fs_name *name = load_relaxed(&dentry->name);
+		fits = prepend(buf, &pos, name->text, name->len) && prepend(buf, &pos, "/", 1);
+		dentry = parent;
+	}
+	if (fits && pos == end)
+		fits = prepend(buf, &pos, "/", 1);
+	if (!fits)
+		return -ERANGE;
+	memmove(buf, buf + pos, size - pos);
+	return (int64_t)(size - pos);
+}
+
+int64_t fs_dentry_path(struct fs_dentry *dentry, char *buf, size_t size)
+{
+	bool is_locked = names_is_locked();
+	if (!is_locked)
+		names_lock();
+	int64_t len = dentry_path_locked(dentry, fs_current_root(), buf, size);
+	if (!is_locked)
+		names_unlock();
+	return len;
+}

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// Bringing up the room.
+#include "private.h"
+
+void fs_init(void)
+{
+	dentry_init();
+	tmpfs_init();
+	pipe_init();
+	mount_init();
+	devtmpfs_init();
+}
