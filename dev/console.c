@@ -13,7 +13,7 @@
 #include <fs/vnode.h>
 #include <dev/dev.h>
 
-#include "tty.h"
+#include "pty.h"
 
 // A power of two. init's allowances of input (docs/exec.md) fit, were every byte doubled: the
 // UART's driver cannot tell the other end to wait.
@@ -132,9 +132,11 @@ static err_t open_tty(uint32_t minor, uint32_t open_flags, struct file **file)
 	return tty_open(&console_tty, open_flags, false, file);
 }
 
-/** /dev/tty is 5:0, /dev/console 5:1. */
+/** /dev/tty is 5:0, /dev/console 5:1, /dev/ptmx 5:2. */
 static err_t open_aux(uint32_t minor, uint32_t open_flags, struct file **file)
 {
+	if (minor == 2)
+		return pty_open_master(open_flags, file);
 	if (minor == 1)
 		return tty_open(&console_tty, open_flags, true, file);
 	struct tty *tty = tty_controlling();
@@ -149,7 +151,7 @@ static struct fs_chrdev tty_chrdev = {
 static struct fs_chrdev aux_chrdev = {
 	.major = MAJOR_TTYAUX,
 	.minor_first = 0,
-	.minor_count = 2,
+	.minor_count = 3,
 	.name = "tty",
 	.open = open_aux,
 };

@@ -1,61 +1,61 @@
 // SPDX-License-Identifier: MIT
-// Registers the devices and makes their nodes in /dev, where the root does not bring them.
+// Registers the devices, makes their nodes and mounts them at /dev.
 #include <dev/dev.h>
 #include <fs/vnode.h>
 #include <kernel/log.h>
-#include <lib/format.h>
 #include <uapi/errno.h>
 
-#include "nodes.h"
-#include "tty.h"
+#include "pty.h"
 
-static const struct dev_node fixed_nodes[] = {
-	{"null", 0666, FS_MKDEV(1, 3)},	      {"zero", 0666, FS_MKDEV(1, 5)},
-	{"full", 0666, FS_MKDEV(1, 7)},	      {"random", 0666, FS_MKDEV(1, 8)},
-	{"urandom", 0666, FS_MKDEV(1, 9)},    {"kmsg", 0644, FS_MKDEV(1, 11)},
-	{"tty", 0666, FS_MKDEV(5, 0)},	      {"console", 0600, FS_MKDEV(5, 1)},
+static const struct {
+	const char *name;
+	uint32_t mode;
+	uint64_t rdev;
+} nodes[] = {
+	{"null", 0666, FS_MKDEV(1, 3)},	   {"zero", 0666, FS_MKDEV(1, 5)},
+	{"full", 0666, FS_MKDEV(1, 7)},	   {"random", 0666, FS_MKDEV(1, 8)},
+	{"urandom", 0666, FS_MKDEV(1, 9)}, {"kmsg", 0644, FS_MKDEV(1, 11)},
+	{"tty", 0666, FS_MKDEV(5, 0)},	   {"console", 0600, FS_MKDEV(5, 1)},
+	{"ptmx", 0666, FS_MKDEV(5, 2)},
 };
 
-void dev_for_each_node(void (*visit)(void *arg, const struct dev_node *node), void *arg)
-{
-	for (size_t i = 0; i < array_len(fixed_nodes); i++)
-		visit(arg, &fixed_nodes[i]);
-	struct dev_node own = {console_tty_name, 0600, console_tty.rdev};
-	visit(arg, &own);
-}
+static const struct {
+	const char *name, *target;
+} links[] = {
+	{"/dev/fd", "/proc/self/fd"},
+	{"/dev/stdin", "/proc/self/fd/0"},
+	{"/dev/stdout", "/proc/self/fd/1"},
+	{"/dev/stderr", "/proc/self/fd/2"},
+};
 
-static void make_node(void *arg, const struct dev_node *node)
+static void make_node(const char *name, uint32_t mode, uint64_t rdev)
 {
-	char path[32];
-	struct fs_at at = {FS_AT_CWD, path};
-	(void)arg;
-	fmt_snprintf(path, sizeof(path), "/dev/%s", node->name);
-	err_t err = fs_mknod(&at, FS_IFCHR | node->mode, node->rdev);
-	if (err && err != -EEXIST)
-		log_warn("dev: %s cannot be made: error %d", path, -err);
+	err_t err = fs_devnode_create(name, mode, rdev);
+	if (err)
+		log_warn("dev: %s cannot be made: error %d", name, -err);
 }
 
 static void make_nodes(void)
 {
-	static const struct {
-		const char *name, *target;
-	} links[] = {
-		{"/dev/fd", "/proc/self/fd"},
-		{"/dev/stdin", "/proc/self/fd/0"},
-		{"/dev/stdout", "/proc/self/fd/1"},
-		{"/dev/stderr", "/proc/self/fd/2"},
-	};
-	struct fs_at dir = {FS_AT_CWD, "/dev"};
-	err_t err = fs_mkdir(&dir, 0755);
-	if (err && err != -EEXIST) {
-		log_error("dev: /dev cannot be made: error %d", -err);
-		return;
-	}
-	dev_for_each_node(make_node, NULL);
-	for (size_t i = 0; i < array_len(links); i++) {
+	make_node("pts", FS_IFDIR | 0755, 0);
+	for (size_t i = 0; i < array_len(nodes); i++)
+		make_node(nodes[i].name, FS_IFCHR | nodes[i].mode, nodes[i].rdev);
+	make_node(console_tty_name, FS_IFCHR | 0600, console_tty.rdev);
+}
+
+/** The root may bring a /dev with nodes of its own: they are covered. */
+static void mount_nodes(void)
+{
+	struct fs_at dev = {FS_AT_CWD, "/dev"};
+	err_t err = fs_mkdir(&dev, 0755);
+	if (!err || err == -EEXIST)
+		err = fs_mount("devtmpfs", &dev, "devtmpfs", 0, NULL);
+	if (err)
+		log_error("dev: /dev cannot be mounted: error %d", -err);
+	for (size_t i = 0; i < array_len(links) && !err; i++) {
 		struct fs_at at = {FS_AT_CWD, links[i].name};
 		err = fs_symlink(links[i].target, &at);
-		if (err && err != -EEXIST)
+		if (err)
 			log_warn("dev: %s cannot be made: error %d", links[i].name, -err);
 	}
 }
@@ -63,6 +63,8 @@ static void make_nodes(void)
 void dev_init(void)
 {
 	mem_init();
+	pty_init();
 	console_init();
 	make_nodes();
+	mount_nodes();
 }

@@ -89,7 +89,18 @@ void tty_setup(struct tty *tty, const struct tty_ops *ops, uint64_t rdev)
 	sched_cond_init(&tty->readable);
 	sched_cond_init(&tty->writable);
 	poll_source_init(&tty->source);
+	tty_reset(tty);
+}
+
+void tty_reset(struct tty *tty)
+{
+	sched_mutex_lock(&tty->lock);
 	ldisc_init(&tty->ldisc, &ldisc_ops);
+	tty->size = (struct winsize){0};
+	tty->is_exclusive = false;
+	tty->held_len = 0;
+	store_release(&tty->is_stuck, 0);
+	sched_mutex_unlock(&tty->lock);
 }
 
 size_t tty_receive(struct tty *tty, const uint8_t *bytes, size_t len)
@@ -355,6 +366,11 @@ static const struct file_ops tty_file_ops = {
 	.ioctl = tty_ioctl,
 	.release = tty_release,
 };
+
+struct tty *tty_of_file(struct file *file)
+{
+	return file->ops == &tty_file_ops ? tty_of(file) : NULL;
+}
 
 err_t tty_open(struct tty *tty, uint32_t open_flags, bool is_console, struct file **file)
 {

@@ -57,6 +57,8 @@ struct tty_open {
 };
 
 void tty_setup(struct tty *tty, const struct tty_ops *ops, uint64_t rdev);
+/** Settings and buffers as at first: nobody has it open. */
+void tty_reset(struct tty *tty);
 /** Open @tty; may make it the controlling terminal of the current process. */
 must_check err_t tty_open(struct tty *tty, uint32_t open_flags, bool is_console,
 			  struct file **file);
@@ -73,6 +75,8 @@ void tty_wake_readers(struct tty *tty);
 /** Input was read or thrown away (lock held). */
 void tty_input_taken(struct tty *tty);
 bool tty_is_hung_up(const struct tty_open *open);
+/** NULL: not a terminal (or a master). */
+struct tty *tty_of_file(struct file *file);
 static inline struct tty *tty_of(struct file *file)
 {
 	return ((struct tty_open *)file->data)->tty;
