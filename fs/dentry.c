@@ -89,6 +89,11 @@ struct fs_dentry *dentry_create(struct fs_dentry *dir, const char *name, size_t 
 	return dentry;
 }
 
+struct fs_dentry *fs_dentry_create_unnamed(struct vnode *vnode)
+{
+	return dentry_create(NULL, "", 0, vnode);
+}
+
 struct vnode *fs_dentry_vnode(struct fs_dentry *dentry)
 {
 	return dentry->vnode;

@@ -43,28 +43,15 @@ static err_t enter_fd(const struct view_id *id, uint32_t fd, struct view_id *chi
 /** What is behind one descriptor. */
 struct lookup {
 	uint32_t fd;
-	struct object *object; // with a reference
-	struct fs_dentry *dentry; // likewise
-	uint32_t is_file, rights, fd_flags;
-	bool wants_dentry;
-	bool was_found;
+	bool holds_grant; // of a file: the reference is its grant's, so the file counts as open
+	struct object *object; // with a reference; NULL: nothing is
+	uint32_t rights, fd_flags;
 };
 
-static void take_slot(struct lookup *lookup, struct grant *grant)
+/** The file that @object is; NULL: something else. */
+static struct file *file_of(struct object *object)
 {
-	struct object *object = grant->object;
-	uint32_t rights = load_relaxed(&grant->rights);
-	lookup->was_found = true;
-	lookup->rights = rights;
-	lookup->is_file = object->ops == &file_object_ops;
-	if (!lookup->wants_dentry) {
-		object_get(object);
-		lookup->object = object;
-	} else if (lookup->is_file) {
-		lookup->dentry = container_of(object, struct file, object)->dentry;
-		if (lookup->dentry)
-			fs_dentry_get(lookup->dentry);
-	}
+	return object->ops == &file_object_ops ? container_of(object, struct file, object) : NULL;
 }
 
 static void look_up(void *arg, struct process *process)
@@ -78,16 +65,22 @@ static void look_up(void *arg, struct process *process)
 	if (grant) {
 		struct fd_array *array = load_relaxed(&table->array);
 		lookup->fd_flags = bitmap_test(array->cloexec, lookup->fd) ? FD_CLOEXEC : 0;
-		take_slot(lookup, grant);
+		lookup->rights = load_relaxed(&grant->rights);
+		lookup->object = grant->object;
+		struct file *file = file_of(grant->object);
+		if (lookup->holds_grant && file)
+			grant_get(&file->grant);
+		else
+			object_get(lookup->object);
 	}
 	spin_unlock(&table->lock);
 }
 
 static err_t look_up_object(const struct view_id *id, struct lookup *lookup)
 {
-	*lookup = (struct lookup){.fd = id->number};
+	lookup->fd = id->number;
 	err_t err = procfs_inspect(id, look_up, lookup);
-	return err ? err : lookup->was_found ? 0 : -ENOENT;
+	return err ? err : lookup->object ? 0 : -ENOENT;
 }
 
 static void put_file_path(struct text *out, struct file *file)
@@ -103,12 +96,13 @@ static void put_file_path(struct text *out, struct file *file)
 
 static err_t show_fd(struct text *out, const struct view_id *id)
 {
-	struct lookup lookup;
+	struct lookup lookup = {0};
 	err_t err = look_up_object(id, &lookup);
 	if (err)
 		return err;
-	if (lookup.is_file)
-		put_file_path(out, container_of(lookup.object, struct file, object));
+	struct file *file = file_of(lookup.object);
+	if (file)
+		put_file_path(out, procfs_alias_target(file));
 	else
 		text_printf(out, "%s:[%u]", lookup.object->ops->name, id->number);
 	object_put(lookup.object);
@@ -117,27 +111,36 @@ static err_t show_fd(struct text *out, const struct view_id *id)
 
 static err_t follow_fd(const struct view_id *id, struct fs_dentry **dentry)
 {
-	struct lookup lookup = {.fd = id->number, .wants_dentry = true};
-	err_t err = procfs_inspect(id, look_up, &lookup);
+	struct lookup lookup = {.holds_grant = true};
+	err_t err = look_up_object(id, &lookup);
 	if (err)
 		return err;
-	*dentry = lookup.dentry;
-	return lookup.dentry ? 0 : lookup.was_found ? -ENXIO : -ENOENT;
+	struct file *file = file_of(lookup.object);
+	if (!file) {
+		object_put(lookup.object);
+		return -ENXIO;
+	}
+	if (!file->dentry)
+		return procfs_alias_create(&procfs.super, file, lookup.rights, dentry);
+	*dentry = file->dentry;
+	fs_dentry_get(*dentry);
+	grant_put(&file->grant);
+	return 0;
 }
 
 static err_t show_fdinfo(struct text *out, const struct view_id *id)
 {
-	struct lookup lookup;
+	struct lookup lookup = {0};
 	err_t err = look_up_object(id, &lookup);
 	if (err)
 		return err;
-	struct file *file = container_of(lookup.object, struct file, object);
-	uint32_t flags = lookup.is_file ? load_relaxed(&file->flags) : O_RDWR;
-	int64_t pos = lookup.is_file && !file->is_stream ? file->pos : 0;
+	struct file *file = file_of(lookup.object);
+	uint32_t flags = file ? load_relaxed(&file->flags) : O_RDWR;
+	int64_t pos = file && !file->is_stream ? file->pos : 0;
 	if (lookup.fd_flags & FD_CLOEXEC)
 		flags |= O_CLOEXEC;
 	text_printf(out, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t1\n", (long long)pos, flags);
-	if (lookup.is_file && file->vnode)
+	if (file && file->vnode)
 		text_printf(out, "ino:\t%llu\n", (unsigned long long)file->vnode->ino);
 	object_put(lookup.object);
 	return 0;

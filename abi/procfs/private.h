@@ -24,6 +24,14 @@ err_t procfs_inspect(const struct view_id *id, void (*visit)(void *arg, struct p
 /** Its address space, with a reference; NULL: a zombie, or gone. */
 must_check struct mm_space *procfs_get_space(const struct view_id *id);
 
+// alias.c
+/** Where following a link to @file, which has no name, leads. Takes over the reference of its grant. */
+must_check err_t procfs_alias_create(struct fs_super *super, struct file *file, uint32_t rights,
+				     struct fs_dentry **dentry);
+/** The file that @file stands for: itself unless it was opened so. */
+struct file *procfs_alias_target(struct file *file);
+extern struct view_fs procfs;
+
 // counters.c
 err_t procfs_show_cpu_stat(struct text *out, const struct view_id *id);
 err_t procfs_show_meminfo(struct text *out, const struct view_id *id);

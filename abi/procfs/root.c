@@ -146,7 +146,7 @@ static const struct view_dir root_dir = {
 };
 static const struct view_entry root_entry = {.mode = FS_IFDIR | 0555, .dir = &root_dir};
 
-static struct view_fs procfs = {.root = &root_entry};
+struct view_fs procfs = {.root = &root_entry};
 static err_t procfs_mount(const char *source, uint64_t flags, const char *options,
 			  struct fs_super **super);
 static const struct fs_type procfs_type = {

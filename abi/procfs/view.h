@@ -29,7 +29,7 @@ struct view_entry {
 	const char *text;
 	/** Somebody wrote @text, @len bytes and a NUL. */
 	err_t (*store)(const struct view_id *id, char *text, size_t len);
-	/** Magic links: where following leads, with a reference. Must not sleep. */
+	/** Magic links: where following leads, with a reference. The lock of names is held. */
 	err_t (*follow)(const struct view_id *id, struct fs_dentry **dentry);
 	const struct view_dir *dir;
 };

@@ -119,6 +119,9 @@ void vnode_put(struct vnode *vnode);
 void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct fs_super *super, uint32_t mode);
 /** The vnode behind @dentry; lives as long as the dentry's reference. */
 struct vnode *fs_dentry_vnode(struct fs_dentry *dentry);
+/** A dentry outside of the tree, for what /proc's links lead to and has no name; takes over the
+ *  reference of @vnode. NULL = no memory. */
+must_check struct fs_dentry *fs_dentry_create_unnamed(struct vnode *vnode);
 /** vnode_ops.setattr for file systems that keep attributes in the vnode only. */
 err_t vnode_setattr(struct vnode *vnode, const struct fs_setattr *attr);
 /** Permission of the current thread, R 4 | W 2 | X 1: 0, -EACCES, -EROFS. */
