@@ -30,7 +30,6 @@ static void init_rooms(void)
 	futex_init();
 	fs_init();
 	proc_init();
-	dev_init();
 	procfs_init();
 	sysfs_init();
 }
@@ -95,7 +94,7 @@ void upcall_start_user(void *unused)
 	(void)unused;
 	init_rooms();
 	unpack_root();
-	dev_make_nodes();
+	dev_init();
 	(void)param_get("panic"), (void)param_get("init");
 	param_warn_unknown();
 	log_summary();
