@@ -93,7 +93,6 @@ static void drop_shared(struct thread *self)
 	struct mm_space *space = self->mm.space;
 	self->mm.space = NULL;
 	spin_unlock(&process->lock);
-	mm_space_activate(NULL);
 	if (space)
 		mm_space_put(space);
 }
