@@ -38,6 +38,7 @@ static void make_node(const char *name, uint32_t mode, uint64_t rdev)
 static void make_nodes(void)
 {
 	make_node("pts", FS_IFDIR | 0755, 0);
+	make_node("shm", FS_IFDIR | 01777, 0);
 	for (size_t i = 0; i < array_len(nodes); i++)
 		make_node(nodes[i].name, FS_IFCHR | nodes[i].mode, nodes[i].rdev);
 	make_node(console_tty_name, FS_IFCHR | 0600, console_tty.rdev);
