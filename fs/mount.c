@@ -188,6 +188,8 @@ err_t fs_mount(const char *source, const struct fs_at *target, const char *type_
 	       const char *options)
 {
 	struct fs_walk walk;
+	source = source ? source : "none";
+	options = options ? options : "";
 	if (!cred_has_cap(cred_current(), CAP_SYS_ADMIN))
 		return -EPERM;
 	if (flags & MS_BIND)

@@ -112,7 +112,7 @@ struct fs_statfs {
 must_check err_t fs_statfs(const struct fs_at *at, struct fs_statfs *statfs);
 must_check err_t fs_statfs_file(struct file *file, struct fs_statfs *statfs);
 
-/** mount(2): @type "tmpfs", "proc", "sysfs", "devtmpfs"; umount2(2). */
+/** mount(2): @type "tmpfs", "proc", "sysfs", "devtmpfs"; @source and @options may be NULL; umount2(2). */
 must_check err_t fs_mount(const char *source, const struct fs_at *target, const char *type,
 			  uint64_t flags, const char *options);
 must_check err_t fs_umount(const struct fs_at *target, unsigned flags);
