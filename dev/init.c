@@ -50,7 +50,7 @@ static void mount_nodes(void)
 	struct fs_at dev = {FS_AT_CWD, "/dev"};
 	err_t err = fs_mkdir(&dev, 0755);
 	if (!err || err == -EEXIST)
-		err = fs_mount("devtmpfs", &dev, "devtmpfs", 0, NULL);
+		err = fs_mount("devtmpfs", &dev, "devtmpfs", 0, "");
 	if (err)
 		log_error("dev: /dev cannot be mounted: error %d", -err);
 	for (size_t i = 0; i < array_len(links) && !err; i++) {
