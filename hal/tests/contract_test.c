@@ -113,13 +113,24 @@ TEST(hal, trapframe_carries_the_thread_pointer)
 	struct trapframe *tf = hal_stack_trapframe(top);
 	struct hal_context parent, child;
 
+	// A parent forks itself: be the thread whose kernel stack this is.
+	irqflags_t flags = hal_irq_save();
+	uintptr_t entry_sp = hal_percpu()->entry_sp;
+	hal_context_set_entry_stack(top);
 	hal_context_init_user(&parent, top);
 	hal_tf_init_user(tf, 0x1000, 0x2000);
 	hal_tf_set_tls(tf, &parent, 0x7000);
-	EXPECT_EQ(hal_tf_tls(tf, &parent), 0x7000);
+	uint64_t of_parent = hal_tf_tls(tf, &parent);
 	hal_context_init_user(&child, top);
 	hal_context_copy_user(&child, &parent);
-	EXPECT_EQ(hal_tf_tls(tf, &child), 0x7000);
+	struct trapframe child_tf = *tf;
+	hal_tf_set_tls(tf, &parent, 0);
+	if (entry_sp)
+		hal_context_set_entry_stack(entry_sp);
+	uint64_t of_child = hal_tf_tls(&child_tf, &child);
+	hal_irq_restore(flags);
+	EXPECT_EQ(of_parent, 0x7000);
+	EXPECT_EQ(of_child, 0x7000);
 }
 
 TEST(hal, trapframe_of_a_signal_handler)
