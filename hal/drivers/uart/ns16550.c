@@ -19,7 +19,7 @@ enum {
 };
 
 #define IER_RECEIVE 0x01
-#define FCR_ENABLE_CLEAR 0x07
+#define FCR_ENABLE_CLEAR 0x87 // interrupt at 8 of 16 bytes, or when no more come for a while
 #define LCR_8N1 0x03
 #define LCR_DLAB 0x80
 #define MCR_DTR_RTS_OUT2 0x0b // OUT2 connects the interrupt line on PCs
