@@ -260,22 +260,19 @@ static const struct console_ops capture = {
 	.enable_input = capture_enable,
 };
 
-static void describe_death(int signal, int status, uintptr_t address)
+void explore_run_died(int signal, uintptr_t address, uintptr_t pc)
 {
 	struct explore_shared *e = explore_shared;
+	char where[96];
 
-	snprintf(e->why, sizeof(e->why), "the run died: signal %d, status %d, address %#lx%s", signal,
-		 status, address,
-		 signal == SIGALRM ? " (it spins without hal_cpu_relax()?)" : "");
-}
-
-void explore_run_died(int signal, uintptr_t address)
-{
-	if (!explore_shared->is_running) {
-		fprintf(stderr, "laboratory: the search died: signal %d at %#lx\n", signal, address);
+	host_symbol_format(pc, where, sizeof(where));
+	if (!e->is_running) {
+		fprintf(stderr, "laboratory: the search died in %s: signal %d at %#lx\n", where,
+			signal, address);
 		_exit(124);
 	}
-	describe_death(signal, 0, address);
+	snprintf(e->why, sizeof(e->why), "the run died in %s: signal %d, address %#lx%s", where, signal,
+		 address, signal == SIGALRM ? " (it spins without hal_cpu_relax()?)" : "");
 	finish(EXPLORE_CRASHED);
 }
 
@@ -296,8 +293,9 @@ static void run_forked(void)
 	if (waitpid(child, &status, 0) != child)
 		host_die("a run was lost");
 	if (e->outcome == EXPLORE_CRASHED)
-		describe_death(WIFSIGNALED(status) ? WTERMSIG(status) : 0,
-			       WIFEXITED(status) ? WEXITSTATUS(status) : 0, 0);
+		snprintf(e->why, sizeof(e->why), "the run died: signal %d, status %d",
+			 WIFSIGNALED(status) ? WTERMSIG(status) : 0,
+			 WIFEXITED(status) ? WEXITSTATUS(status) : 0);
 }
 
 /** One run; its outcome stands in shared memory. */

@@ -99,8 +99,9 @@ struct explore_shared {
 };
 extern struct explore_shared *explore_shared;
 
-/** The present run ended by a signal; @address is the fault's. Called by the handler. */
-noreturn_fn void explore_run_died(int signal, uintptr_t address);
+/** The present run ended by a signal; @address is the fault's, @pc where it ran.
+ *  Called by the handler. */
+noreturn_fn void explore_run_died(int signal, uintptr_t address, uintptr_t pc);
 /** One line of result; with @is_long a failure's schedule, too. */
 void explore_report(bool failed, bool is_long);
 /** `explore` of the command line: all scenarios whose names begin with @filter. 0 = as expected. */

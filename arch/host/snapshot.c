@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "explore.h"
@@ -117,11 +118,11 @@ static bool save_page(uintptr_t address)
 static void on_fault(int signal, siginfo_t *info, void *context)
 {
 	uintptr_t address = (uintptr_t)info->si_addr;
+	const mcontext_t *machine = &((ucontext_t *)context)->uc_mcontext;
 
-	(void)context;
 	if (signal == SIGSEGV && save_page(address))
 		return;
-	explore_run_died(signal, address);
+	explore_run_died(signal, address, (uintptr_t)machine->gregs[REG_RIP]);
 }
 
 static void install_handler(void)

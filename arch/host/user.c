@@ -5,6 +5,7 @@
 #include "host.h"
 
 #include <arch/user.h>
+#include <hal/atomic.h>
 #include <hal/irqflags.h>
 #include <hal/upcall.h>
 #include <uapi/ipc.h>
@@ -42,6 +43,18 @@ static void enter_irq(void *arg)
 	host_user_return(tf);
 }
 
+/** After the fast path returned another thread's frame: the stack of the thread before is left. */
+static void publish_stack_left(void)
+{
+	struct hal_percpu *self = hal_percpu();
+	_Atomic uint32_t *word = self->stack_left;
+
+	if (!word)
+		return;
+	self->stack_left = NULL;
+	store_release(word, 0);
+}
+
 /** Leave user mode: continue in @fn(trapframe) on the kernel stack; returns in user mode again. */
 static void enter_kernel(struct trapframe *tf, void (*fn)(void *))
 {
@@ -60,6 +73,7 @@ static void enter_kernel(struct trapframe *tf, void (*fn)(void *))
 	host_asm_enter(&tf->user.sp, (uintptr_t)tf, fn, tf);
 	// The thread may be on another CPU now, but its trapframe never moves.
 	host_san_arrive(&tf->user);
+	publish_stack_left();
 	tf->user.sp = 0;
 	hal_irq_enable();
 }

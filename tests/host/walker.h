@@ -3,7 +3,8 @@
 // against a model. Includers define FORMAT, the port's name.
 //
 // The contract's own header comes first, so that what the walker's interface shares with the rest of
-// the program is the host's; only then the names of the format and of the walker are replaced.
+// the program is the host's; only then the names of the format and of the walker are replaced
+// (each of its functions that is not static: the linker complains of a forgotten one).
 #include <hal/irqflags.h>
 #include <hal/percpu.h>
 #include <kernel/assert.h>
@@ -40,6 +41,8 @@
 #define pagetable_run OF_FORMAT(pagetable_run)
 #define pagetable_for_each OF_FORMAT(pagetable_for_each)
 #define pagetable_detach_range OF_FORMAT(pagetable_detach_range)
+#define pagetable_free_all OF_FORMAT(pagetable_free_all)
+#define pagetable_free_below OF_FORMAT(pagetable_free_below)
 #define pagetable_free_chain OF_FORMAT(pagetable_free_chain)
 #define pagetable_free_range OF_FORMAT(pagetable_free_range)
 #include "../../mm/alloc/pagetable.c"

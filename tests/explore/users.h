@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: MIT
+// Scenarios whose bodies are user threads: they enter the kernel by host_syscall() only.
+#pragma once
+
+#include <arch/lab.h>
+#include <arch/user.h>
+
+/** Body i is a thread of its own address space on CPU i % cpus, with descriptors that all share. */
+void explore_run_users(const struct explore_scenario *self);
+/** All bodies on CPU 0, beside the other CPUs of the machine. */
+void explore_run_users_together(const struct explore_scenario *self);
+
+/** The descriptor of an endpoint that all bodies share, with all rights. */
+#define EXPLORE_ENDPOINT 1
+
+/** The thread that runs body @i, for scenarios that interrupt it. */
+struct thread *explore_user_thread(unsigned i);
