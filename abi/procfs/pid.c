@@ -14,7 +14,8 @@ typedef unsigned long long ull;
 
 static void find_exe(void *arg, struct process *process)
 {
-	struct fs_dentry *dentry = process->exe ? process->exe->dentry : NULL;
+	bool is_zombie = !process_any_thread_locked(process);
+	struct fs_dentry *dentry = !is_zombie && process->exe ? process->exe->dentry : NULL;
 	if (dentry)
 		fs_dentry_get(dentry);
 	*(struct fs_dentry **)arg = dentry;

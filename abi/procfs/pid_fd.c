@@ -34,12 +34,6 @@ static int64_t next_fd(const struct view_id *id, uint32_t from)
 	return search.found;
 }
 
-static err_t enter_fd(const struct view_id *id, uint32_t fd, struct view_id *child)
-{
-	child->number = fd;
-	return next_fd(id, fd) == (int64_t)fd ? 0 : -ENOENT;
-}
-
 /** What is behind one descriptor. */
 struct lookup {
 	uint32_t fd;
@@ -81,6 +75,28 @@ static err_t look_up_object(const struct view_id *id, struct lookup *lookup)
 	lookup->fd = id->number;
 	err_t err = procfs_inspect(id, look_up, lookup);
 	return err ? err : lookup->object ? 0 : -ENOENT;
+}
+
+static err_t enter_fdinfo(const struct view_id *id, uint32_t fd, struct view_id *child)
+{
+	child->number = fd;
+	return next_fd(id, fd) == (int64_t)fd ? 0 : -ENOENT;
+}
+
+/** A link's permissions tell how the file is open. */
+static err_t enter_fd(const struct view_id *id, uint32_t fd, struct view_id *child)
+{
+	struct lookup lookup = {0};
+	child->number = fd;
+	err_t err = look_up_object(child, &lookup);
+	if (err)
+		return -ENOENT;
+	bool is_file = file_of(lookup.object) != NULL;
+	child->mode = 0100 | (!is_file || (lookup.rights & FILE_RIGHT_READ) ? 0400 : 0) |
+		      (!is_file || (lookup.rights & FILE_RIGHT_WRITE) ? 0200 : 0);
+	object_put(lookup.object);
+	(void)id;
+	return 0;
 }
 
 static void put_file_path(struct text *out, struct file *file)
@@ -154,4 +170,4 @@ static const struct view_entry fdinfo_entry = {
 const struct view_dir procfs_fd_dir = {
 	.each = &fd_entry, .prefix = "", .next = next_fd, .enter = enter_fd};
 const struct view_dir procfs_fdinfo_dir = {
-	.each = &fdinfo_entry, .prefix = "", .next = next_fd, .enter = enter_fd};
+	.each = &fdinfo_entry, .prefix = "", .next = next_fd, .enter = enter_fdinfo};

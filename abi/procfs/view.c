@@ -243,6 +243,8 @@ static err_t make_node(const struct view_entry *entry, const struct view_id *id,
 	node->vnode.uid = uid;
 	node->vnode.gid = gid;
 	node->vnode.ino = ino;
+	if (id->mode)
+		node->vnode.mode = (entry->mode & FS_IFMT) | id->mode;
 	node->entry = entry;
 	node->id = *id;
 	*vnode = &node->vnode;

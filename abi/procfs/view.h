@@ -12,6 +12,7 @@ struct view_id {
 	uint32_t pid; // 0 = of none
 	uint32_t tid; // the leader's, or that of a task directory
 	uint32_t number; // descriptor or CPU
+	uint32_t mode; // permissions of this one; 0 = those of its entry
 	nsec_t start; // of process @pid: tells it from a later one with the same number
 };
 
@@ -42,7 +43,7 @@ struct view_dir {
 	const char *prefix;
 	/** The lowest number >= @from, or -1. */
 	int64_t (*next)(const struct view_id *id, uint32_t from);
-	/** *@child is a copy of @id: make it that of @number, or say -ENOENT. Must not sleep. */
+	/** *@child is a copy of @id: make it that of @number, or say -ENOENT. */
 	err_t (*enter)(const struct view_id *id, uint32_t number, struct view_id *child);
 };
 
