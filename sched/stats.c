@@ -86,6 +86,14 @@ nsec_t sched_cpu_time(struct thread *thread)
 	return time_from_ticks(ticks);
 }
 
+/** The most that each was shown to be, in ticks (lock of the run queue). The time since a thread's last
+ *  switch counts as user time, but as system time afterwards if the thread lets its address space go
+ *  meanwhile: programs must not see time run backward. */
+struct shown_times {
+	uint64_t user, system;
+};
+static DEFINE_PERCPU(struct shown_times, shown_times);
+
 void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats)
 {
 	*stats = (struct sched_cpu_stats){0};
@@ -93,10 +101,20 @@ void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats)
 	if (!rq)
 		return;
 	irqflags_t flags = spin_lock_irqsave(&rq->lock);
-	uint64_t now = hal_clock_read();
-	uint64_t idle = run_ticks(rq->idle, now), total = now - rq->start_ticks;
-	uint64_t idle_counted = rq->idle->sched.run_ticks;
-	uint64_t system = rq->kernel_ticks - min(rq->kernel_ticks, idle_counted);
+	uint64_t now = hal_clock_read(), total = now - rq->start_ticks;
+	// An idle thread is in state RUNNING for ever: what tells is who is current.
+	struct thread *current = __atomic_load_n(&hal_percpu_of(cpu)->current, __ATOMIC_ACQUIRE);
+	uint64_t stamp = __atomic_load_n(&current->sched.stamp, __ATOMIC_ACQUIRE);
+	uint64_t running = now > stamp ? now - stamp : 0;
+	uint64_t idle = rq->idle->sched.run_ticks;
+	uint64_t system = rq->kernel_ticks - min(rq->kernel_ticks, idle);
+	if (current == rq->idle)
+		idle += running;
+	else if (!current->mm.space)
+		system += running;
+	struct shown_times *shown = cpu_ptr(shown_times, cpu);
+	shown->system = max(shown->system, system);
+	shown->user = max(shown->user, total - min(total, idle + system));
 	*stats = (struct sched_cpu_stats){
 		.switches_voluntary = rq->switches_voluntary,
 		.switches_involuntary = rq->switches_involuntary,
@@ -104,8 +122,8 @@ void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats)
 		.steals = rq->steals,
 		.ipis = load_relaxed(&rq->ipis),
 		.idle_time = time_from_ticks(idle),
-		.system_time = time_from_ticks(system),
-		.user_time = time_from_ticks(total - min(total, idle + system)),
+		.system_time = time_from_ticks(shown->system),
+		.user_time = time_from_ticks(shown->user),
 		.ready = load_relaxed(&rq->ready_count),
 	};
 	spin_unlock_irqrestore(&rq->lock, flags);
