@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The walker. A page table is a tree of tables of 512 entries; what an entry means is <hal/pte.h>'s
+// The walker. Loads of entries on the way are relaxed: the address that is loaded orders what is read
+// through it. A page table is a tree of tables of 512 entries; what an entry means is <hal/pte.h>'s
 // business. Large leaves stand only in the kernel's page table, put there by map_range.
 //
 // New tables: a compare-and-exchange puts one in, and who loses the race gives his own back. Freed
@@ -47,7 +48,23 @@ static pte_t *new_zeroed_page(void)
 	if (!frame_is_up())
 		return bootmem_alloc(HAL_PAGE_SIZE, HAL_PAGE_SIZE);
 	struct frame *frame = frame_alloc_zeroed();
-	return frame ? frame_direct(frame) : NULL;
+	if (!frame)
+		return NULL;
+	frame->index = 0;
+	return frame_direct(frame);
+}
+
+/** How many tables hang below @table (any address in it): a word of its frame, which is on no list. */
+static inline uint64_t *child_count(const pte_t *table)
+{
+	return &frame_of(hal_direct_paddr(table))->index;
+}
+
+static void count_child(pte_t *slot, int64_t change)
+{
+	// The kernel's first tables are made before there are frames; they are never freed.
+	if (frame_is_up())
+		__atomic_fetch_add(child_count(slot), (uint64_t)change, __ATOMIC_RELAXED);
 }
 
 static void free_page(pte_t *table)
@@ -131,6 +148,7 @@ static pte_t *install_table(struct pagetable *pt, pte_t *slot, pte_t old, unsign
 						level - 1);
 	}
 	if (pte_cas(slot, &old, hal_pte_table(hal_direct_paddr(table)))) {
+		count_child(slot, 1);
 		fetch_add_relaxed(&pt->table_count, 1);
 		return table;
 	}
@@ -141,7 +159,7 @@ static pte_t *install_table(struct pagetable *pt, pte_t *slot, pte_t old, unsign
 /** The table that @slot of @level points to, made if absent. */
 static inline pte_t *ensure_table(struct pagetable *pt, pte_t *slot, unsigned level)
 {
-	pte_t entry = {__atomic_load_n(&slot->bits, __ATOMIC_ACQUIRE)};
+	pte_t entry = {__atomic_load_n(&slot->bits, __ATOMIC_RELAXED)};
 	if (likely(hal_pte_is_present(entry) && !hal_pte_is_leaf(entry, level)))
 		return entry_table(entry);
 	return install_table(pt, slot, entry, level);
@@ -152,7 +170,7 @@ pte_t *pagetable_entry(struct pagetable *pt, vaddr_t va, bool create)
 	pte_t *table = pt->root;
 	for (unsigned level = hal_pte_levels() - 1; level > 0; level--) {
 		pte_t *slot = level_entry(table, va, level);
-		pte_t entry = {__atomic_load_n(&slot->bits, __ATOMIC_ACQUIRE)};
+		pte_t entry = {__atomic_load_n(&slot->bits, __ATOMIC_RELAXED)};
 		if (likely(hal_pte_is_present(entry))) {
 			if (unlikely(hal_pte_is_leaf(entry, level)))
 				return NULL;
@@ -249,7 +267,7 @@ pte_t *pagetable_run(const struct pagetable *pt, vaddr_t va, vaddr_t end, vaddr_
 	pte_t *table = pt->root;
 	for (unsigned level = hal_pte_levels() - 1; level > 0; level--) {
 		pte_t entry = {__atomic_load_n(&level_entry(table, va, level)->bits,
-					       __ATOMIC_ACQUIRE)};
+					       __ATOMIC_RELAXED)};
 		if (!hal_pte_is_present(entry) || unlikely(hal_pte_is_leaf(entry, level))) {
 			*next = next_boundary(va, level, end);
 			return NULL;
@@ -273,10 +291,11 @@ void pagetable_for_each(struct pagetable *pt, vaddr_t va, vaddr_t end,
 	}
 }
 
-/** Take the tables below @table (of @level) that lie wholly within [@va, @end) out of the tree and put
- *  them in front of @chain. Levels are few, so the recursion is at most three deep. */
+/** Take tables below @table (of @level) out of the tree and put them in front of @chain: those on the
+ *  way to [@va, @end) that map only addresses in [@floor, @ceiling). Levels are few, so the recursion
+ *  is at most three deep. */
 static pte_t *detach_tables(struct pagetable *pt, pte_t *table, unsigned level, vaddr_t va,
-			    vaddr_t end, pte_t *chain)
+			    vaddr_t end, vaddr_t floor, vaddr_t ceiling, pte_t *chain)
 {
 	uint64_t span = 1ul << level_shift(level);
 	vaddr_t next;
@@ -288,9 +307,13 @@ static pte_t *detach_tables(struct pagetable *pt, pte_t *table, unsigned level, 
 			continue;
 		pte_t *below = entry_table(entry);
 		if (level > 1)
-			chain = detach_tables(pt, below, level - 1, va, next, chain);
-		if (!is_aligned(va, span) || next - va < span)
+			chain = detach_tables(pt, below, level - 1, va, next, floor, ceiling, chain);
+		vaddr_t base = align_down(va, span);
+		if (base < floor || ceiling < span || base > ceiling - span)
 			continue;
+		if (level > 1 && *child_count(below) != 0)
+			continue; // left from what was unmapped before, off this way
+		count_child(slot, -1);
 		pte_store(slot, hal_pte_none());
 		// An address is even, so to a walker that still comes by it is an entry not present.
 		pte_store(&below[0], (pte_t){(uintptr_t)chain});
@@ -302,7 +325,7 @@ static pte_t *detach_tables(struct pagetable *pt, pte_t *table, unsigned level, 
 
 pte_t *pagetable_detach_range(struct pagetable *pt, vaddr_t va, vaddr_t end)
 {
-	return detach_tables(pt, pt->root, hal_pte_levels() - 1, va, end, NULL);
+	return detach_tables(pt, pt->root, hal_pte_levels() - 1, va, end, va, end, NULL);
 }
 
 void pagetable_free_chain(pte_t *chain)
@@ -318,4 +341,19 @@ void pagetable_free_chain(pte_t *chain)
 void pagetable_free_range(struct pagetable *pt, vaddr_t va, vaddr_t end)
 {
 	pagetable_free_chain(pagetable_detach_range(pt, va, end));
+}
+
+void pagetable_free_below(struct pagetable *pt, vaddr_t va, vaddr_t end, vaddr_t ceiling)
+{
+	pagetable_free_chain(detach_tables(pt, pt->root, hal_pte_levels() - 1, va, end, 0, ceiling,
+					   NULL));
+}
+
+void pagetable_free_all(struct pagetable *pt)
+{
+	if (load_relaxed(&pt->table_count) == 0)
+		return;
+	// The last entry of the root reaches beyond the last user address.
+	uint64_t span = 1ul << level_shift(hal_pte_levels() - 1);
+	pagetable_free_range(pt, 0, align_up(HAL_USER_TOP, span));
 }

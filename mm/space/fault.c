@@ -7,9 +7,9 @@
 // alone (a page cache or an object holds a reference of its own; fork adds one). A frame's only
 // holder is this mapping, so nobody can add a holder while we hold the lock but fork, a writer.
 //
-// Replacing a page (copy-on-write) goes present -> busy -> flush -> new: no CPU ever has two
-// translations of one page, which the Arm architecture forbids, and none reads the old page after
-// another has written the new.
+// Replacing a page (copy-on-write) is over when every CPU has forgotten the old one: none reads it
+// after another has written the new. Where TLBs hear broadcasts, the entry is *busy* until then: Arm
+// forbids that two translations of a page exist at a time (Arm ARM D8.14, break-before-make).
 //
 // Anonymous pages are always fresh, zeroed and mapped with all permissions at once: a shared zero
 // page would save memory that few programs read without writing, and cost those that write a second
@@ -61,17 +61,18 @@ static inline void install(struct mm_space *space, pte_t *entry, vaddr_t va, pte
 	hal_mmu_sync_new(va);
 }
 
-static inline err_t fault_anonymous(struct fault *fault)
+static always_inline err_t fault_anonymous(struct mm_space *space, const struct mm_area *area,
+					   vaddr_t va, pte_t *entry)
 {
 	struct frame *frame = frame_alloc(0);
 	if (unlikely(!frame))
 		return -ENOMEM;
 	mem_zero_page(frame_direct(frame));
-	install(fault->space, fault->entry, fault->va, fault->area->leaf, frame);
+	install(space, entry, va, area->leaf, frame);
 	return 0;
 }
 
-static struct frame *copy_frame(struct mm_area *area, struct frame *from)
+static inline struct frame *copy_frame(const struct mm_area *area, struct frame *from)
 {
 	struct frame *copy = frame_alloc(0);
 	if (!copy)
@@ -82,14 +83,30 @@ static struct frame *copy_frame(struct mm_area *area, struct frame *from)
 }
 
 /** A present page of @fault's area becomes writable in place. */
-static void make_writable(struct fault *fault, pte_t old, struct frame *frame)
+static always_inline void make_writable(const struct fault *fault, pte_t old, struct frame *frame)
 {
 	if (pte_cas(fault->entry, &old, leaf_at(fault->area->leaf, frame_paddr(frame))))
 		tlb_flush_page_here(fault->space, fault->va);
 }
 
+/** Put @copy in the place of the page of @old. False: another CPU has changed the entry. */
+static always_inline bool replace_page(const struct fault *fault, pte_t old, struct frame *copy)
+{
+	pte_t leaf = leaf_at(fault->area->leaf, frame_paddr(copy));
+	pte_t first = leaf;
+	if (HAL_TLB_BROADCASTS)
+		first.bits = PTE_BUSY;
+	if (!pte_cas(fault->entry, &old, first))
+		return false;
+	tlb_flush_page(fault->space, fault->va);
+	if (HAL_TLB_BROADCASTS)
+		pte_store(fault->entry, leaf);
+	hal_mmu_sync_new(fault->va);
+	return true;
+}
+
 /** A write to a private page that is not writable: in place if it is ours alone, else a copy. */
-static err_t break_sharing(struct fault *fault, pte_t old)
+static always_inline err_t break_sharing(const struct fault *fault, pte_t old)
 {
 	struct frame *frame = entry_frame(old);
 	if (load_acquire(&frame->refs) == 1) {
@@ -99,14 +116,7 @@ static err_t break_sharing(struct fault *fault, pte_t old)
 	struct frame *copy = copy_frame(fault->area, frame);
 	if (!copy)
 		return -ENOMEM;
-	if (!pte_cas(fault->entry, &old, (pte_t){PTE_BUSY})) {
-		frame_put(copy);
-		return 0;
-	}
-	tlb_flush_range(fault->space, fault->va, fault->va + HAL_PAGE_SIZE);
-	pte_store(fault->entry, leaf_at(fault->area->leaf, frame_paddr(copy)));
-	hal_mmu_sync_new(fault->va);
-	frame_put(frame);
+	frame_put(replace_page(fault, old, copy) ? frame : copy);
 	return 0;
 }
 
@@ -223,47 +233,33 @@ static err_t upgrade_shared(struct fault *fault, pte_t old)
 	}
 	// Unmapped, the page is fetched again, for writing.
 	if (pte_cas(fault->entry, &old, hal_pte_none())) {
-		tlb_flush_range(fault->space, fault->va, fault->va + HAL_PAGE_SIZE);
+		tlb_flush_page(fault->space, fault->va);
 		fetch_sub_release(&fault->space->resident_pages, 1);
 		frame_put(entry_frame(old));
 	}
 	return wait_for_page(fault);
 }
 
-static no_inline err_t fault_present(struct fault *fault, pte_t old)
+/** Another CPU was faster or is at it, or this one had an old translation in its TLB. */
+static always_inline bool is_spurious(const struct fault *fault, pte_t old)
 {
 	if (!hal_pte_is_present(old)) {
 		hal_cpu_relax(); // busy
-		return 0;
+		return true;
 	}
-	if (!fault->is_write || is_writable(fault->area, old)) {
-		// Another CPU was faster, or this one had an old translation in its TLB.
-		tlb_flush_page_here(fault->space, fault->va);
+	if (fault->is_write && !is_writable(fault->area, old))
+		return false;
+	tlb_flush_page_here(fault->space, fault->va);
+	return true;
+}
+
+static err_t fault_present(struct fault *fault, pte_t old)
+{
+	if (is_spurious(fault, old))
 		return 0;
-	}
 	if (fault->area->flags & MM_SHARED)
 		return upgrade_shared(fault, old);
 	return break_sharing(fault, old);
-}
-
-static inline bool is_allowed(const struct mm_area *area, enum hal_fault_access access)
-{
-	if (access == HAL_FAULT_READ)
-		return area->flags & PROT_RWX; // hardware has no mapping that cannot be read
-	return area->flags & (access == HAL_FAULT_WRITE ? HAL_PROT_WRITE : HAL_PROT_EXEC);
-}
-
-/** The area of @va, or NULL; first where the last fault was. */
-static inline struct mm_area *find_hinted(struct mm_space *space, vaddr_t va)
-{
-	struct mm_area *area = load_relaxed(&space->hint);
-	if (likely(area && va - area->start < area->end - area->start))
-		return area;
-	area = area_find(space, va);
-	if (!area || va < area->start)
-		return NULL;
-	atomic_store_explicit(&space->hint, area, memory_order_relaxed);
-	return area;
 }
 
 /** @va lies below a stack that may grow to it. Write lock held. */
@@ -297,35 +293,74 @@ static no_inline err_t fault_outside(struct mm_space *space, vaddr_t va)
 	return is_grown ? 0 : -EFAULT;
 }
 
-err_t mm_fault(struct mm_space *space, vaddr_t addr, enum hal_fault_access access)
+/** What @access needs of an area's flags. Hardware has no mapping that cannot be read. */
+static const uint8_t needed_prot[] = {
+	[HAL_FAULT_READ] = PROT_RWX,
+	[HAL_FAULT_WRITE] = HAL_PROT_WRITE,
+	[HAL_FAULT_EXEC] = HAL_PROT_EXEC,
+};
+
+/** All but the first touch of anonymous memory whose area was used last. */
+static no_inline err_t fault_slow(struct mm_space *space, vaddr_t va, enum hal_fault_access access)
 {
-	vaddr_t va = align_down(addr, HAL_PAGE_SIZE);
-	sched_read_lock(&space->lock);
-	struct fault fault = {.space = space, .area = find_hinted(space, va), .va = va,
-			      .is_write = access == HAL_FAULT_WRITE};
-	if (unlikely(!fault.area)) {
+	struct mm_area *area = area_find(space, va);
+	if (!area || va < area->start) {
 		sched_read_unlock(&space->lock);
 		return fault_outside(space, va);
 	}
+	atomic_store_explicit(&space->hint, area, memory_order_relaxed);
+	struct fault fault = {.space = space, .area = area, .va = va,
+			      .is_write = access == HAL_FAULT_WRITE};
 	err_t err = -EACCES;
-	if (unlikely(!is_allowed(fault.area, access)))
+	if (!(area->flags & needed_prot[access]))
 		goto unlock;
 	err = -ENOMEM;
-	fault.entry = pagetable_walk(&space->table, va);
-	if (unlikely(!fault.entry))
-		fault.entry = pagetable_entry(&space->table, va, true);
-	if (unlikely(!fault.entry))
+	fault.entry = pagetable_entry(&space->table, va, true);
+	if (!fault.entry)
 		goto unlock;
 	pte_t old = pte_load(fault.entry);
 	if (old.bits != 0)
 		err = fault_present(&fault, old);
-	else if (!fault.area->object)
-		err = fault_anonymous(&fault);
-	else
+	else if (area->object)
 		err = fault_object(&fault);
+	else
+		err = fault_anonymous(space, area, va, fault.entry);
 unlock:
-	if (likely(!fault.is_unlocked))
+	if (!fault.is_unlocked)
 		sched_read_unlock(&space->lock);
+	return err;
+}
+
+/** A fault on a present page of private anonymous memory. */
+static no_inline err_t fault_shared_page(struct mm_space *space, struct mm_area *area, vaddr_t va,
+					 pte_t *entry, pte_t old, enum hal_fault_access access)
+{
+	struct fault fault = {.space = space, .area = area, .va = va, .entry = entry,
+			      .is_write = access == HAL_FAULT_WRITE};
+	err_t err = is_spurious(&fault, old) ? 0 : break_sharing(&fault, old);
+	sched_read_unlock(&space->lock);
+	return err;
+}
+
+/** The two faults that programs take most come first, with everything else ruled out by a few tests:
+ *  first touch of anonymous memory, and a write to a page shared by fork. */
+err_t mm_fault(struct mm_space *space, vaddr_t addr, enum hal_fault_access access)
+{
+	vaddr_t va = align_down(addr, HAL_PAGE_SIZE);
+	sched_read_lock(&space->lock);
+	struct mm_area *area = load_relaxed(&space->hint);
+	if (unlikely(!area || va - area->start >= area->end - area->start))
+		return fault_slow(space, va, access);
+	if (unlikely(!(area->flags & needed_prot[access]) || area->object))
+		return fault_slow(space, va, access);
+	pte_t *entry = pagetable_walk(&space->table, va);
+	if (unlikely(!entry))
+		return fault_slow(space, va, access);
+	pte_t old = pte_load(entry);
+	if (old.bits != 0)
+		return fault_shared_page(space, area, va, entry, old, access);
+	err_t err = fault_anonymous(space, area, va, entry);
+	sched_read_unlock(&space->lock);
 	return err;
 }
 

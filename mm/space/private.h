@@ -115,6 +115,7 @@ void gather_unmap(struct mm_gather *gather, struct pagetable *table, vaddr_t sta
 void gather_finish(struct mm_gather *gather);
 /** Make every CPU forget translations of @space in the range. Interrupts on. */
 void tlb_flush_range(struct mm_space *space, vaddr_t start, vaddr_t end);
+void tlb_flush_page(struct mm_space *space, vaddr_t va);
 /** This CPU only: an entry gained permissions; other CPUs take a fault that finds it so. */
 void tlb_flush_page_here(struct mm_space *space, vaddr_t va);
 /** No CPU keeps @space's root: it is about to be freed. */

@@ -10,6 +10,8 @@
 /** Between mmap_top and the end of user space: the stack, and the addresses it may grow to. */
 #define STACK_ROOM MIB(16)
 
+#define VADDR_MAX ((vaddr_t)-1)
+
 static struct slab_cache *space_cache;
 
 /** Caches exist from the first space on, which is made before there is a second thread to race. */
@@ -76,6 +78,8 @@ static void destroy_areas(struct mm_space *space)
 	while (area) {
 		struct mm_area *next = area_next(area);
 		gather_unmap(&gather, &space->table, area->start, area->end);
+		pagetable_free_below(&space->table, area->start, area->end,
+				     next ? next->start : VADDR_MAX);
 		area_remove(area);
 		area_free(area);
 		area = next;
@@ -89,9 +93,8 @@ void mm_space_put(struct mm_space *space)
 		return;
 	asid_chase_away(space);
 	destroy_areas(space);
-	// The last entry of the root reaches beyond the last user address.
-	uint64_t span = (uint64_t)HAL_PAGE_SIZE << (hal_pte_levels() - 1) * HAL_PT_BITS;
-	pagetable_free_range(&space->table, 0, align_up(HAL_USER_TOP, span));
+	// What earlier unmapping left where no area is any more.
+	pagetable_free_all(&space->table);
 	pagetable_destroy_user(&space->table);
 	slab_free(space_cache, space);
 }

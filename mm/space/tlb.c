@@ -33,7 +33,7 @@ static inline unsigned long *active_word(struct mm_space *space, cpuid_t cpu)
 	return &space->active.bits[cpu / BITS_PER_LONG];
 }
 
-/** On each CPU of the set, interrupts off. */
+/** On each CPU of the set. */
 static void flush_here(const struct flush *flush)
 {
 	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
@@ -65,6 +65,39 @@ static no_inline void flush_elsewhere(struct flush *flush)
 	smp_call_many(&others, flush_call, flush);
 }
 
+/** CPUs in @space->active beside @self; this one is flushed on the way. */
+static inline unsigned long flush_self(struct flush *flush, cpuid_t self)
+{
+	unsigned long others = 0;
+	size_t words = (bootinfo.cpu_count + BITS_PER_LONG - 1) / BITS_PER_LONG;
+	for (size_t i = 0; i < words; i++) {
+		unsigned long word = __atomic_load_n(&flush->space->active.bits[i], __ATOMIC_RELAXED);
+		unsigned long bit = 1ul << (self % BITS_PER_LONG);
+		if (i == self / BITS_PER_LONG && (word & bit)) {
+			flush_here(flush);
+			word &= ~bit;
+		}
+		others |= word;
+	}
+	return others;
+}
+
+static no_inline void flush_all_cpus(struct mm_space *space, vaddr_t start, vaddr_t end)
+{
+	struct flush flush = {space, start, end};
+	if (flush_self(&flush, this_cpu()))
+		flush_elsewhere(&flush);
+}
+
+/** The usual case: the space is this CPU's, and no other CPU has it. */
+static inline bool is_only_here(struct mm_space *space, struct mm_cpu *cpu)
+{
+	return bootinfo.cpu_count <= BITS_PER_LONG && load_relaxed(&cpu->space) == space &&
+	       __atomic_load_n(&space->active.bits[0], __ATOMIC_RELAXED) == 1ul << this_cpu();
+}
+
+// Threads change CPUs only at preemption points, so in these this CPU stays this one.
+
 void tlb_flush_range(struct mm_space *space, vaddr_t start, vaddr_t end)
 {
 	if (HAL_TLB_BROADCASTS) {
@@ -73,34 +106,29 @@ void tlb_flush_range(struct mm_space *space, vaddr_t start, vaddr_t end)
 			flush_range_by(asid, start, end);
 		return;
 	}
-	struct flush flush = {space, start, end};
 	fence_seq_cst();
-	irqflags_t flags = hal_irq_save();
-	cpuid_t self = this_cpu();
-	unsigned long others = 0;
-	size_t words = (bootinfo.cpu_count + BITS_PER_LONG - 1) / BITS_PER_LONG;
-	for (size_t i = 0; i < words; i++) {
-		unsigned long word = __atomic_load_n(&space->active.bits[i], __ATOMIC_RELAXED);
-		if (i == self / BITS_PER_LONG) {
-			unsigned long bit = 1ul << (self % BITS_PER_LONG);
-			if (word & bit)
-				flush_here(&flush);
-			word &= ~bit;
-		}
-		others |= word;
-	}
-	hal_irq_restore(flags);
-	if (unlikely(others))
-		flush_elsewhere(&flush);
+	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
+	if (likely(is_only_here(space, cpu)))
+		flush_range_by(load_relaxed(&cpu->asid_tag) & MM_ASID_MASK, start, end);
+	else
+		flush_all_cpus(space, start, end);
+}
+
+void tlb_flush_page(struct mm_space *space, vaddr_t va)
+{
+	fence_seq_cst();
+	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
+	if (!HAL_TLB_BROADCASTS && likely(is_only_here(space, cpu)))
+		hal_tlb_flush_page(load_relaxed(&cpu->asid_tag) & MM_ASID_MASK, va);
+	else
+		tlb_flush_range(space, va, va + HAL_PAGE_SIZE);
 }
 
 void tlb_flush_page_here(struct mm_space *space, vaddr_t va)
 {
-	irqflags_t flags = hal_irq_save();
 	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
 	if (load_relaxed(&cpu->space) == space)
 		hal_tlb_flush_page(load_relaxed(&cpu->asid_tag) & MM_ASID_MASK, va);
-	hal_irq_restore(flags);
 }
 
 void gather_init(struct mm_gather *gather, struct mm_space *space)
@@ -113,7 +141,9 @@ void gather_init(struct mm_gather *gather, struct mm_space *space)
 
 void gather_finish(struct mm_gather *gather)
 {
-	if (gather->space && gather->start < gather->end)
+	if (gather->space && gather->start + HAL_PAGE_SIZE == gather->end)
+		tlb_flush_page(gather->space, gather->start);
+	else if (gather->space && gather->start < gather->end)
 		tlb_flush_range(gather->space, gather->start, gather->end);
 	if (gather->space && gather->count)
 		fetch_sub_release(&gather->space->resident_pages, gather->count);

@@ -16,13 +16,6 @@ static void empty(struct pagetable *pt, vaddr_t va, vaddr_t end)
 	}
 }
 
-/** All tables of the user half. */
-static void free_all(struct pagetable *pt)
-{
-	uint64_t span = (uint64_t)HAL_PAGE_SIZE << HAL_PT_BITS * (hal_pte_levels() - 1);
-	pagetable_free_range(pt, 0, align_up(HAL_USER_TOP, span));
-}
-
 TEST(mm, pagetable_maps_and_translates)
 {
 	struct pagetable pt;
@@ -42,7 +35,7 @@ TEST(mm, pagetable_maps_and_translates)
 		EXPECT(pagetable_walk(&pt, va) == pagetable_entry(&pt, va, false));
 	}
 	empty(&pt, 0, HAL_USER_TOP);
-	free_all(&pt);
+	pagetable_free_all(&pt);
 	EXPECT_EQ(atomic_load(&pt.table_count), 0);
 	pagetable_destroy_user(&pt);
 }
@@ -60,7 +53,7 @@ TEST(mm, pagetable_tables_are_zero_when_handed_out_again)
 		}
 		EXPECT_EQ(present, 256);
 		empty(&pt, 0, MIB(8));
-		free_all(&pt);
+		pagetable_free_all(&pt);
 		EXPECT_EQ(atomic_load(&pt.table_count), 0);
 		pagetable_destroy_user(&pt);
 	}
@@ -95,7 +88,7 @@ TEST(mm, pagetable_visits_what_is_there)
 	EXPECT_EQ(atomic_load(&pt.table_count), tables);
 	pagetable_free_range(&pt, 0, MIB(2));
 	EXPECT_EQ(atomic_load(&pt.table_count), tables - 1);
-	free_all(&pt);
+	pagetable_free_all(&pt);
 	EXPECT_EQ(atomic_load(&pt.table_count), 0);
 	pagetable_destroy_user(&pt);
 }
@@ -130,7 +123,7 @@ TEST(mm, pagetable_large_leaves_are_split)
 			pte_store(&table[i], hal_pte_none());
 	}
 	empty(&pt, 0, MIB(16));
-	free_all(&pt);
+	pagetable_free_all(&pt);
 	EXPECT_EQ(atomic_load(&pt.table_count), 0);
 	pagetable_destroy_user(&pt);
 }

@@ -41,7 +41,13 @@ void pagetable_for_each(struct pagetable *pt, vaddr_t va, vaddr_t end,
  *  walks them. */
 void pagetable_free_range(struct pagetable *pt, vaddr_t va, vaddr_t end);
 
-/** The same in two steps, for page tables that CPUs walk: take the tables out of the tree, flush, free
+/** Free the tables on the way to [@va, @end) that end at or below @ceiling and have no others below
+ *  them: what lies below @end is unmapped. So a page table is taken down area by area from the lowest,
+ *  without a look at each entry. */
+void pagetable_free_below(struct pagetable *pt, vaddr_t va, vaddr_t end, vaddr_t ceiling);
+/** Free all tables of the user half that are left. */
+void pagetable_free_all(struct pagetable *pt);
+/** pagetable_free_range() in two steps, for page tables that CPUs walk: take the tables out of the tree, flush, free
  *  the chain of them. */
 pte_t *pagetable_detach_range(struct pagetable *pt, vaddr_t va, vaddr_t end);
 void pagetable_free_chain(pte_t *chain);
@@ -52,8 +58,9 @@ static inline pte_t *pagetable_walk(const struct pagetable *pt, vaddr_t va)
 	pte_t *table = pt->root;
 	for (unsigned level = hal_pte_levels() - 1; level > 0; level--) {
 		unsigned shift = HAL_PAGE_SHIFT + level * HAL_PT_BITS;
+		// Relaxed: what the table holds is reached through the address loaded here.
 		pte_t entry = {__atomic_load_n(&table[(va >> shift) % HAL_PT_ENTRIES].bits,
-					       __ATOMIC_ACQUIRE)};
+					       __ATOMIC_RELAXED)};
 		if (!hal_pte_is_present(entry))
 			return NULL;
 		table = hal_direct(hal_pte_paddr(entry));
@@ -81,6 +88,10 @@ static inline pte_t pte_exchange(pte_t *entry, pte_t value)
 }
 static inline bool pte_cas(pte_t *entry, pte_t *expected, pte_t value)
 {
-	return __atomic_compare_exchange_n(&entry->bits, &expected->bits, value.bits, false,
-					   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	// A plain word, which compilers keep in a register.
+	uint64_t old = expected->bits;
+	bool is_done = __atomic_compare_exchange_n(&entry->bits, &old, value.bits, false,
+						   __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
+	expected->bits = old;
+	return is_done;
 }
