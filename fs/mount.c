@@ -339,7 +339,7 @@ void fs_for_each_mount(void (*visit)(void *arg, const char *source, const char *
 void mount_init(void)
 {
 	names_lock();
-	verify(mount_at(NULL, &tmpfs_type, "rootfs", 0, "") == 0);
+	verify(mount_at(NULL, &tmpfs_type, "rootfs", 0, "mode=755") == 0);
 	struct fs_mount *mount = list_first_entry(&mounts, struct fs_mount, node);
 	fs_root = mount->root;
 	names_unlock();

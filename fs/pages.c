@@ -105,8 +105,10 @@ struct frame *page_tree_next(const struct page_tree *tree, uint64_t *index)
 		unsigned level = levels;
 		if (!at || (*index >> (levels * PAGE_TREE_BITS)))
 			return NULL;
-		while (level && at)
-			at = load_acquire(&((struct page_node *)at)->slots[slot_of(*index, --level)]);
+		while (level && at) {
+			level--;
+			at = load_acquire(&((struct page_node *)at)->slots[slot_of(*index, level)]);
+		}
 		if (at)
 			return (struct frame *)at;
 		// Nothing below the slot of @level that was empty: skip what it stands for.
