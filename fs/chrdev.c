@@ -12,6 +12,15 @@ void fs_chrdev_register(struct fs_chrdev *chrdev)
 	spin_unlock(&lock);
 }
 
+void fs_chrdev_for_each(void (*visit)(void *arg, const struct fs_chrdev *chrdev), void *arg)
+{
+	struct fs_chrdev *chrdev;
+	spin_lock(&lock);
+	list_for_each_entry(chrdev, &devices, node)
+		visit(arg, chrdev);
+	spin_unlock(&lock);
+}
+
 static struct fs_chrdev *find(uint32_t major, uint32_t minor)
 {
 	struct fs_chrdev *chrdev, *found = NULL;

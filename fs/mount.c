@@ -31,6 +31,15 @@ void fs_type_register(const struct fs_type *type, struct fs_type_node *node_stor
 	names_unlock();
 }
 
+void fs_type_for_each(void (*visit)(void *arg, const struct fs_type *type), void *arg)
+{
+	struct fs_type_node *node;
+	names_lock();
+	list_for_each_entry(node, &types, node)
+		visit(arg, node->type);
+	names_unlock();
+}
+
 void fs_super_init(struct fs_super *super, const struct fs_type *type, uint32_t flags)
 {
 	super->type = type;

@@ -83,6 +83,32 @@ static err_t show_cmdline(struct text *out, const struct view_id *id)
 	return 0;
 }
 
+static void put_type(void *arg, const struct fs_type *type)
+{
+	text_printf(arg, "nodev\t%s\n", type->name);
+}
+
+static err_t show_filesystems(struct text *out, const struct view_id *id)
+{
+	(void)id;
+	fs_type_for_each(put_type, out);
+	return 0;
+}
+
+static void put_device(void *arg, const struct fs_chrdev *chrdev)
+{
+	text_printf(arg, "%3u %s\n", chrdev->major, chrdev->name);
+}
+
+static err_t show_devices(struct text *out, const struct view_id *id)
+{
+	(void)id;
+	text_printf(out, "Character devices:\n");
+	fs_chrdev_for_each(put_device, out);
+	text_printf(out, "\nBlock devices:\n");
+	return 0;
+}
+
 // ---- links to the reader --------------------------------------------------------------------------
 
 static err_t show_self(struct text *out, const struct view_id *id)
@@ -105,9 +131,6 @@ static err_t show_thread_self(struct text *out, const struct view_id *id)
 
 // ---- tables ---------------------------------------------------------------------------------------
 
-static const char filesystems[] = "nodev\tsysfs\nnodev\ttmpfs\nnodev\tproc\nnodev\tdevtmpfs\n";
-static const char devices[] = "Character devices:\n  1 mem\n  4 /dev/vc/0\n  4 ttyS\n  5 /dev/tty\n"
-			      "  5 /dev/console\n  5 /dev/ptmx\n136 pts\n\nBlock devices:\n";
 static const char swaps[] = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
 static const char partitions[] = "major minor  #blocks  name\n\n";
 
@@ -122,8 +145,8 @@ static const struct view_entry entries[] = {
 	VIEW_FILE("interrupts", procfs_show_interrupts),
 	VIEW_FILE("vmstat", procfs_show_vmstat),
 	{.name = "slabinfo", .mode = FS_IFREG | 0400, .show = procfs_show_slabinfo},
-	VIEW_TEXT("filesystems", filesystems),
-	VIEW_TEXT("devices", devices),
+	VIEW_FILE("filesystems", show_filesystems),
+	VIEW_FILE("devices", show_devices),
 	VIEW_TEXT("swaps", swaps),
 	VIEW_TEXT("partitions", partitions),
 	VIEW_TEXT("modules", ""),

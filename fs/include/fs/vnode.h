@@ -137,6 +137,9 @@ struct fs_chrdev {
 	struct list node;
 };
 void fs_chrdev_register(struct fs_chrdev *chrdev);
+/** For /proc/devices and /proc/filesystems. @visit must not sleep. */
+void fs_chrdev_for_each(void (*visit)(void *arg, const struct fs_chrdev *chrdev), void *arg);
+void fs_type_for_each(void (*visit)(void *arg, const struct fs_type *type), void *arg);
 /** Nodes in the one devtmpfs: @path below its root ("pts/0"), folders are made; @mode with FS_IFCHR (or
  *  FS_IFDIR). -EEXIST. Owner root until changed. */
 must_check err_t fs_devnode_create(const char *path, uint32_t mode, uint64_t rdev);
