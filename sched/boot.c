@@ -21,6 +21,7 @@ static void bring_up_this_cpu(void)
 void upcall_sched_init(void)
 {
 	fair_init();
+	rt_init();
 	thread_init();
 	sched_cpus = cpus_possible_count();
 	idle_set_words = (sched_cpus + 63) / 64;

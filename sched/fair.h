@@ -77,8 +77,11 @@ static inline void runq_charge(struct runq *rq, struct thread *curr, uint64_t no
 		return;
 	rq->charge_stamp = now;
 	part->slice_left -= ran;
-	if (part->band < BAND_SYSTEM)
-		return; // real time, or idle
+	if (unlikely(part->band < BAND_SYSTEM)) {
+		if (part->band == BAND_REALTIME)
+			rt_charge(rq, (uint64_t)ran, now);
+		return; // else idle
+	}
 	struct fair_queue *queue = &rq->fair[part->band];
 	if (unlikely(part->vruntime_home != queue->home))
 		fair_arrive(queue, part);
@@ -95,7 +98,7 @@ static inline struct thread *runq_first(struct runq *rq)
 		return NULL;
 	uint32_t band = (uint32_t)__builtin_ctz(bands);
 	if (unlikely(band < BAND_SYSTEM))
-		return rt_first(rq);
+		return rq->is_rt_throttled ? runq_first_throttled(rq) : rt_first(rq);
 	return rb_entry(rbtree_first(&rq->fair[band].tree), struct thread, sched.fair_node);
 }
 

@@ -39,7 +39,7 @@ bool runq_must_kick(struct runq *rq, struct thread *thread, struct thread *curr)
 	uint32_t rank = load_relaxed(&thread->sched.rank);
 	uint32_t curr_rank = load_relaxed(&curr->sched.rank);
 	if (rank != curr_rank)
-		return rank > curr_rank;
+		return rank > curr_rank || rt_makes_way(rq, curr, thread);
 	if (rank_is_fair(rank) ? fair_preempts(thread, curr) : false)
 		return true;
 	if (rq->is_slice_armed || (!rank_is_fair(rank) && curr->sched.policy == SCHED_FIFO))
@@ -61,6 +61,23 @@ bool runq_must_switch(struct thread *curr, struct thread *first)
 	return (int64_t)(first->sched.vdeadline - part->vdeadline) < 0;
 }
 
+struct thread *runq_first_throttled(struct runq *rq)
+{
+	struct thread *curr = runq_current(rq);
+	uint32_t fair = load_relaxed(&rq->ready_bands) >> BAND_SYSTEM;
+	rt_charge(rq, 0, rq->charge_stamp); // the window may be over
+	if (!rq->is_rt_throttled)
+		return rt_first(rq);
+	if (fair) {
+		uint32_t band = BAND_SYSTEM + (uint32_t)__builtin_ctz(fair);
+		return rb_entry(rbtree_first(&rq->fair[band].tree), struct thread, sched.fair_node);
+	}
+	// One that runs goes on; only if there is none does real time have the CPU all the same.
+	bool is_fair_running = load_relaxed(&curr->state) == THREAD_RUNNING &&
+			       curr->sched.band >= BAND_SYSTEM;
+	return is_fair_running ? NULL : rt_first(rq);
+}
+
 /** Somebody waits for the end of @curr's slice. */
 static bool has_rival(struct runq *rq, struct thread *curr)
 {
@@ -73,14 +90,18 @@ static bool has_rival(struct runq *rq, struct thread *curr)
 
 void runq_arm_slice(struct runq *rq, struct thread *curr)
 {
+	int64_t ticks = INT64_MAX;
 	if (rq->is_slice_armed || curr == rq->idle)
 		return;
-	if (!has_rival(rq, curr) && likely(!sched_keeps_timer))
+	if (has_rival(rq, curr) || unlikely(sched_keeps_timer))
+		ticks = curr->sched.slice_left;
+	if (unlikely(curr->sched.band < BAND_SYSTEM || rq->is_rt_throttled))
+		ticks = min(ticks, rt_ticks_left(rq, curr));
+	if (ticks == INT64_MAX)
 		return;
-	int64_t ticks = curr->sched.slice_left;
-	int64_t least = (int64_t)(sched_slice_ticks >> 4);
+	ticks = max(ticks, (int64_t)(sched_slice_ticks >> 4));
 	rq->is_slice_armed = true;
-	timer_set(&rq->slice_timer, time_now() + time_from_ticks((uint64_t)max(ticks, least)));
+	timer_set(&rq->slice_timer, time_now() + time_from_ticks((uint64_t)ticks));
 }
 
 void runq_disarm_slice(struct runq *rq)
@@ -95,10 +116,14 @@ static void slice_fired(struct timer *timer)
 	struct runq *rq = container_of(timer, struct runq, slice_timer);
 	struct thread *curr = current_thread();
 	spin_lock(&rq->lock);
+	uint64_t now = hal_clock_read();
+	bool was_throttled = rq->is_rt_throttled;
 	rq->is_slice_armed = false;
-	runq_charge(rq, curr, hal_clock_read());
+	runq_charge(rq, curr, now);
+	if (was_throttled)
+		rt_charge(rq, 0, now);
 	bool is_over = curr->sched.slice_left <= 0 && has_rival(rq, curr);
-	if (is_over)
+	if (is_over || was_throttled != rq->is_rt_throttled)
 		store_relaxed(&hal_percpu()->resched, SCHED_RESCHED);
 	else
 		runq_arm_slice(rq, curr);

@@ -42,6 +42,9 @@ struct runq {
 	struct fair_queue fair[BANDS];
 	struct list rt[RT_PRIORITIES];
 	uint64_t rt_bits[2]; // bit p: rt[p] is not empty
+	uint64_t rt_window; // ticks when the present window of real-time accounting began
+	uint64_t rt_used; // ticks that real time has run in it
+	bool is_rt_throttled; // it has had its share: fair threads go first until the window ends
 	// Statistics: written under the lock.
 	uint64_t switches_voluntary, switches_involuntary, migrations, steals;
 	_Atomic uint64_t ipis; // sent by this CPU
@@ -120,6 +123,8 @@ void runq_init(struct runq *rq, cpuid_t cpu, struct thread *idle);
 bool runq_must_kick(struct runq *rq, struct thread *thread, struct thread *curr);
 /** Whether @first, the best ready thread, replaces current, which has its rank. */
 bool runq_must_switch(struct thread *curr, struct thread *first);
+/** The best ready thread while real time has used up its share: a fair one, if there is one. */
+struct thread *runq_first_throttled(struct runq *rq);
 /** Start the slice timer if somebody waits for @curr's slice to end. Own CPU. */
 void runq_arm_slice(struct runq *rq, struct thread *curr);
 void runq_disarm_slice(struct runq *rq);
@@ -140,6 +145,17 @@ void fair_depart(struct runq *rq, struct thread *thread);
 
 // rt.c
 extern _Atomic uint32_t sched_rt_waiting; // RT threads that are ready and do not run, all CPUs
+void rt_init(void);
+/** Real time has run @ran ticks more at @now, or (0) time has passed: see to its share. */
+void rt_charge(struct runq *rq, uint64_t ran, uint64_t now);
+/** Ticks until rt_charge() should be called again though nobody switches, while @curr runs. */
+int64_t rt_ticks_left(struct runq *rq, struct thread *curr);
+/** Real time is throttled: @curr of it makes way for @thread. */
+static inline bool rt_makes_way(struct runq *rq, struct thread *curr, struct thread *thread)
+{
+	return unlikely(rq->is_rt_throttled) && curr->sched.band == BAND_REALTIME &&
+	       thread->sched.band >= BAND_SYSTEM;
+}
 void rt_enqueue(struct runq *rq, struct thread *thread, enum enqueue_reason reason);
 void rt_dequeue(struct runq *rq, struct thread *thread);
 struct thread *rt_first(struct runq *rq);

@@ -75,7 +75,8 @@ static inline bool is_leaving(struct runq *rq, struct thread *prev)
 }
 
 /** @first replaces @prev, which could go on. */
-static inline bool must_switch(struct thread *prev, struct thread *first, enum switch_reason reason)
+static inline bool must_switch(struct runq *rq, struct thread *prev, struct thread *first,
+			       enum switch_reason reason)
 {
 	// Only below the user band does the rank depend on the locks that the thread holds.
 	if (unlikely(prev->sched.base_band > BAND_USER))
@@ -83,7 +84,7 @@ static inline bool must_switch(struct thread *prev, struct thread *first, enum s
 	uint32_t rank = load_relaxed(&first->sched.rank);
 	uint32_t prev_rank = load_relaxed(&prev->sched.rank);
 	if (rank != prev_rank)
-		return rank > prev_rank;
+		return rank > prev_rank || rt_makes_way(rq, prev, first);
 	return reason == SWITCH_YIELD || runq_must_switch(prev, first);
 }
 
@@ -95,7 +96,7 @@ static inline struct thread *choose_next(struct runq *rq, struct thread *prev,
 	if (is_leaving(rq, prev))
 		return take(rq, first);
 	// A thread that was to block has been woken before it got here.
-	if (reason == SWITCH_BLOCK || !first || !must_switch(prev, first, reason))
+	if (reason == SWITCH_BLOCK || !first || !must_switch(rq, prev, first, reason))
 		return NULL;
 	// first is taken before prev is queued: it makes way for nobody, not even for prev.
 	runq_take(rq, first);
@@ -150,8 +151,9 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 		__atomic_store_n(&self->current, next, __ATOMIC_RELEASE);
 	}
 	struct thread *current = next ? next : prev;
-	if (unlikely(!rq->is_slice_armed) &&
-	    (load_relaxed(&rq->ready_bands) >> current->sched.band & 1 || sched_keeps_timer))
+	if (!rq->is_slice_armed &&
+	    (load_relaxed(&rq->ready_bands) || current->sched.band == BAND_REALTIME ||
+	     sched_keeps_timer))
 		runq_arm_slice(rq, current);
 	// Under the lock: sched_interrupt() sets `pending` before it takes it.
 	if (unlikely(load_relaxed(&current->pending)))

@@ -128,6 +128,29 @@ TEST(sched, S1_fifo_runs_until_it_blocks_and_rr_alternates)
 	free_queue(rq);
 }
 
+TEST(sched, S1_real_time_leaves_a_share)
+{
+	struct runq *rq = make_queue();
+	struct thread *hog = make_thread(SCHED_FIFO, 99, 0), *fair = make_thread(SCHED_IDLE, 0, 19);
+	uint64_t second = hal_clock_hz();
+	runq_enqueue(rq, fair, ENQUEUE_NEW);
+	rt_charge(rq, 0, second); // a window begins
+	rq->charge_stamp = second;
+	runq_charge(rq, hog, second + second / 100 * 94);
+	EXPECT(!rt_makes_way(rq, hog, fair));
+	runq_charge(rq, hog, second + second / 100 * 96);
+	EXPECT(rt_makes_way(rq, hog, fair));
+	runq_enqueue(rq, hog, ENQUEUE_PREEMPTED);
+	EXPECT(runq_first(rq) == fair);
+	rq->charge_stamp = second + second / 100 * 99;
+	EXPECT(runq_first(rq) == fair);
+	rq->charge_stamp = 2 * second;
+	EXPECT(take(rq) == hog && take(rq) == fair);
+	kfree(hog);
+	kfree(fair);
+	free_queue(rq);
+}
+
 /** Run @count CPU-bound threads for @slices slices; ticks of each in run_ticks. */
 static void run_threads(struct runq *rq, struct thread **threads, unsigned count, unsigned slices)
 {

@@ -197,6 +197,33 @@ TEST(sched, S1_policy_of_ready_threads_decides_who_runs)
 	EXPECT_EQ(sched_set_affinity(current_thread(), &all), 0);
 }
 
+TEST(sched, S1_fair_threads_live_beside_a_real_time_hog)
+{
+	struct spinner spinner = {0};
+	struct group group;
+	struct cpuset one = cpuset_of(this_cpu()), all;
+	sched_get_affinity(current_thread(), &all);
+	EXPECT_EQ(sched_set_affinity(current_thread(), &one), 0);
+	group_init(&group, spin, &spinner);
+	struct thread *hog = group_add(&group, "hog");
+	EXPECT_EQ(sched_set_affinity(hog, &one), 0);
+	EXPECT_EQ(sched_set_policy(hog, SCHED_FIFO, 50), 0);
+	sched_start(hog);
+	sched_preempt_point(); // the hog runs until its share of the second is used up
+	EXPECT(load_relaxed(&hog->state) != THREAD_NEW);
+	stop(&spinner, &group);
+	// Leave no CPU with a share that is used up.
+	struct runq *rq = online_runq(bitmap_find_first_set(one.bits, CPUS_MAX));
+	for (bool is_throttled = true; is_throttled;) {
+		irqflags_t flags = spin_lock_irqsave(&rq->lock);
+		rt_charge(rq, 0, hal_clock_read());
+		is_throttled = rq->is_rt_throttled;
+		spin_unlock_irqrestore(&rq->lock, flags);
+		EXPECT_EQ(sched_sleep_until(time_now() + NSEC_PER_MSEC, false), 0);
+	}
+	EXPECT_EQ(sched_set_affinity(current_thread(), &all), 0);
+}
+
 static void yield_often(void *arg)
 {
 	(void)arg;
