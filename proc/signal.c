@@ -34,14 +34,20 @@ err_t signal_set_action(int signo, const struct sigaction *action, struct sigact
 	return 0;
 }
 
-static void set_mask(uint64_t mask)
+static void set_mask_and_awaited(uint64_t mask, uint64_t awaited)
 {
 	struct thread *self = current_thread();
 	struct process *process = self->proc.process;
 	spin_lock(&process->lock);
 	self->proc.sigmask = mask & ~SIGNALS_FORCED;
+	self->proc.awaited = awaited;
 	signal_recalc_locked(self);
 	spin_unlock(&process->lock);
+}
+
+static void set_mask(uint64_t mask)
+{
+	set_mask_and_awaited(mask, 0);
 }
 
 err_t signal_set_mask(int how, uint64_t set, uint64_t *old)
@@ -102,7 +108,7 @@ int64_t signal_wait(uint64_t set, nsec_t deadline, struct siginfo *info)
 			return info->signo;
 		if (time_now() >= deadline)
 			return -EAGAIN;
-		set_mask(mask & ~set); // so that their arrival ends the sleep
+		set_mask_and_awaited(mask & ~set, mask & set); // so that their arrival ends the sleep
 		err_t err = sched_sleep_until(deadline, true);
 		set_mask(mask);
 		spin_lock(&process->lock);

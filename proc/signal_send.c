@@ -164,9 +164,9 @@ static bool is_masked_everywhere(struct process *process, struct thread *only, i
 {
 	struct thread *thread;
 	if (only)
-		return only->proc.sigmask & SIGBIT(signo);
+		return (only->proc.sigmask | only->proc.awaited) & SIGBIT(signo);
 	list_for_each_entry(thread, &process->threads, proc.node) {
-		if (!(thread->proc.sigmask & SIGBIT(signo)))
+		if (!((thread->proc.sigmask | thread->proc.awaited) & SIGBIT(signo)))
 			return false;
 	}
 	return true;

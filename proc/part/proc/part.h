@@ -19,6 +19,7 @@ struct proc_part {
 	};
 	struct list node; // in process->threads (process lock)
 	uint64_t sigmask; // signals blocked; own thread only, or process lock
+	uint64_t awaited; // process lock; blocked ones that sigtimedwait waits for: not to be ignored
 	uint64_t saved_sigmask; // put back after sigsuspend, ppoll, pselect
 	bool has_saved_sigmask;
 	struct list sigqueue; // siginfo of signals sent to this thread (process lock)
