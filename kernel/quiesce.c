@@ -16,6 +16,9 @@
 //   ...switch: A.passed = 8                                    A.passed == 8: free p
 //
 // The looker-up's uses of p come before its increment (release), which reclaim reads (acquire).
+//
+// The thread is not woken for each callback: two switches per close(2) would cost three times the call
+// itself. It is woken for BATCH of them, or DELAY after the first.
 #include <hal/percpu.h>
 #include <hal/smp.h>
 #include <kernel/assert.h>
@@ -27,6 +30,8 @@
 #include <kernel/upcall.h>
 
 #define ASK_AFTER (2 * NSEC_PER_MSEC)
+#define BATCH 64
+#define DELAY (4 * NSEC_PER_MSEC)
 
 struct quiesce_cpu {
 	_Atomic uint64_t passed; // written by its own CPU
@@ -39,6 +44,14 @@ static DEFINE_PERCPU(struct quiesce_cpu, quiesce_cpu);
 static struct spinlock lock = SPINLOCK_INIT;
 static struct quiesce *queued; // lock
 static struct quiesce **queued_tail = &queued; // lock
+static unsigned queued_count; // lock
+
+static void end_delay(struct timer *timer)
+{
+	(void)timer;
+	upcall_wake_reclaim();
+}
+static struct timer delay = {.fn = end_delay}; // is set by who finds `queued` empty
 
 void quiesce_init_cpu(void)
 {
@@ -72,11 +85,14 @@ void quiesce_defer(struct quiesce *head, void (*fn)(struct quiesce *))
 	head->fn = fn;
 	head->next = NULL;
 	irqflags_t flags = spin_lock_irqsave(&lock);
-	bool was_empty = !queued;
+	unsigned count = ++queued_count;
 	*queued_tail = head;
 	queued_tail = &head->next;
+	// Under the lock: else two CPUs could set the timer at once.
+	if (count == 1 && !timer_is_queued(&delay))
+		timer_set(&delay, time_now() + DELAY);
 	spin_unlock_irqrestore(&lock, flags);
-	if (was_empty)
+	if (count == BATCH)
 		upcall_wake_reclaim();
 }
 
@@ -94,6 +110,7 @@ static struct quiesce *take_all(void)
 	struct quiesce *batch = queued;
 	queued = NULL;
 	queued_tail = &queued;
+	queued_count = 0;
 	spin_unlock_irqrestore(&lock, flags);
 	return batch;
 }
@@ -162,6 +179,7 @@ void quiesce_wait(void)
 {
 	struct waiter waiter = {0};
 	quiesce_defer(&waiter.quiesce, finish_wait);
+	upcall_wake_reclaim();
 	while (!load_acquire(&waiter.is_done))
 		upcall_sleep_until(time_now() + NSEC_PER_MSEC / 4);
 }
