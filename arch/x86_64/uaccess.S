@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Copies between kernel and user memory. Loops of 8-byte moves: an emulator that counts counts each
-// byte of REP MOVSB. Every instruction between the labels of a FIXUP may fault; the fault then goes
+// Copies between kernel and user memory. 8 bytes at a time: an emulator that counts counts each byte of
+// REP MOVSB. Every instruction between the labels of a FIXUP may fault; the fault then goes
 // on at the fix-up, which copies byte by byte until the bad one, so the count returned is exact.
 // RDX = bytes left in all of the block functions.
 #include <arch/layout.h>
@@ -35,6 +35,8 @@
 hal_copy_from_user:
 hal_copy_to_user:
 	STAC_PATCHED
+	cmpq $256, %rdx
+	jae 9f
 	subq $64, %rdx
 	jb 2f
 1:	movq (%rsi), %rax
@@ -82,9 +84,20 @@ hal_copy_to_user:
 	jmp 5b
 8:	addq $8, %rdx
 	jmp 5b
+// Large: an iteration of REP MOVSQ counts as one instruction and moves 8 bytes. RCX = words left.
+9:	movq %rdx, %rcx
+	shrq $3, %rcx
+	andl $7, %edx
+10:	rep movsq
+11:	testl %edx, %edx
+	jnz 5b
+	jmp 6b
+12:	leaq (%rdx,%rcx,8), %rdx
+	jmp 5b
 	FIXUP 1b, 2b, 7b
 	FIXUP 3b, 4b, 8b
 	FIXUP 5b, 6b, 6b
+	FIXUP 10b, 11b, 12b
 
 // size_t hal_clear_user(void *to, size_t len)
 	.globl hal_clear_user
