@@ -24,27 +24,29 @@ static no_inline struct trapframe *slow_path(struct trapframe *tf)
 	return tf;
 }
 
-/** @next is a blocked thread of the user kind that may run here, now, instead of current. */
-static always_inline bool may_switch_to(struct thread *next)
+/** @next is a blocked thread of the user kind that may run here, now, instead of @self. */
+static always_inline bool may_switch_to(struct hal_percpu *cpu, struct thread *self, struct thread *next)
 {
-	return sched_direct_ok(next) && mm_space_is_fast(next->mm.space) &&
+	return sched_direct_ok(cpu, self, next) && mm_space_is_fast(cpu, next->mm.space) &&
 	       !load_relaxed(&next->pending);
 }
 
 /** Run @next here instead of @prev, which is in the user kind from now on: everything but the frame,
  *  which entry code swaps. */
-static always_inline struct trapframe *switch_to(struct thread *prev, struct thread *next)
+static always_inline struct trapframe *switch_to(struct hal_percpu *cpu, struct thread *prev,
+						 struct thread *next)
 {
 	hal_context_set_user(&prev->context);
 	if (next->mm.space != prev->mm.space)
-		mm_space_activate_fast(next->mm.space);
+		mm_space_activate_fast(cpu, next->mm.space);
 	hal_context_swap_tls(&prev->context, &next->context);
 	return next->tf;
 }
 
 struct trapframe *upcall_ipc_call(struct trapframe *tf)
 {
-	struct thread *self = current_thread();
+	struct hal_percpu *cpu = hal_percpu();
+	struct thread *self = cpu->current;
 	uint64_t tag = hal_tf_ipc_tag(tf), fd = hal_tf_ipc_fd(tf);
 	struct fd_array *fds = load_dependent(&self->object.fds->array);
 
@@ -58,7 +60,7 @@ struct trapframe *upcall_ipc_call(struct trapframe *tf)
 		return slow_path(tf);
 	struct list *first = ep->receivers.next;
 	struct thread *server = list_entry(first, struct thread, ipc.node);
-	if (unlikely(first == &ep->receivers || !may_switch_to(server))) {
+	if (unlikely(first == &ep->receivers || !may_switch_to(cpu, self, server))) {
 		spin_unlock(&ep->lock);
 		return slow_path(tf);
 	}
@@ -79,14 +81,15 @@ struct trapframe *upcall_ipc_call(struct trapframe *tf)
 	store_relaxed(&server->ipc.state, IPC_IDLE);
 	store_relaxed(&self->ipc.server, server);
 	ipc_copy_request(server->tf, tf, self->proc.ids, grant->badge);
-	sched_direct_switch(self, server);
+	sched_direct_switch(cpu, self, server);
 	spin_unlock(&ep->lock);
-	return switch_to(self, server);
+	return switch_to(cpu, self, server);
 }
 
 struct trapframe *upcall_ipc_reply_recv(struct trapframe *tf)
 {
-	struct thread *self = current_thread(), *caller = self->ipc.reply_to;
+	struct hal_percpu *cpu = hal_percpu();
+	struct thread *self = cpu->current, *caller = self->ipc.reply_to;
 	uint64_t tag = hal_tf_ipc_tag(tf), fd = hal_tf_ipc_fd(tf);
 	struct fd_array *fds = load_dependent(&self->object.fds->array);
 
@@ -100,7 +103,7 @@ struct trapframe *upcall_ipc_reply_recv(struct trapframe *tf)
 		return slow_path(tf);
 	// A queued sender would have to be taken now; a second waiting receiver has its turn first.
 	if (unlikely(!list_is_empty(&ep->senders) || !list_is_empty(&ep->receivers) ||
-		     ep->is_closed || !may_switch_to(caller))) {
+		     ep->is_closed || !may_switch_to(cpu, self, caller))) {
 		spin_unlock(&ep->lock);
 		return slow_path(tf);
 	}
@@ -120,7 +123,7 @@ struct trapframe *upcall_ipc_reply_recv(struct trapframe *tf)
 	list_push_back(&ep->receivers, &self->ipc.node);
 	store_relaxed(&caller->ipc.state, IPC_IDLE);
 	ipc_copy_reply(caller->tf, tf);
-	sched_direct_switch(self, caller);
+	sched_direct_switch(cpu, self, caller);
 	spin_unlock(&ep->lock);
-	return switch_to(self, caller);
+	return switch_to(cpu, self, caller);
 }

@@ -21,6 +21,10 @@
 void sched_switch_fpu(struct thread *prev, struct thread *next)
 {
 	struct hal_percpu *self = hal_percpu();
+	if (self->has_fpu && next->fpu) {
+		hal_fpu_switch(prev->fpu, next->fpu);
+		return;
+	}
 	if (self->has_fpu)
 		hal_fpu_save(prev->fpu);
 	if (next->fpu) {

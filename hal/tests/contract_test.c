@@ -269,6 +269,8 @@ static void *const linked[] = {
 	(void *)hal_ipi_send_stop,
 	(void *)hal_irqchip_init,
 	(void *)hal_mmu_activate,
+	(void *)hal_mmu_token,
+	(void *)hal_mmu_sync,
 	(void *)hal_mmu_enable_kernel_root,
 	(void *)hal_mmu_init_user_root,
 	(void *)hal_mmu_sync_new,

@@ -30,7 +30,6 @@
 #define ASID_MAX (1u << MM_ASID_SHIFT)
 #define GENERATION_STEP (1ul << MM_ASID_SHIFT)
 
-DEFINE_PERCPU(struct mm_cpu, mm_cpu);
 _Atomic uint64_t mm_asid_generation = GENERATION_STEP;
 
 static struct {
@@ -44,7 +43,7 @@ static struct {
 
 static uint64_t tag_of_cpu(cpuid_t cpu)
 {
-	return load_relaxed(&cpu_ptr(mm_cpu, cpu)->asid_tag);
+	return load_relaxed(&mm_cpu_of(hal_percpu_of(cpu))->asid_tag);
 }
 
 /** Begin a new generation. Returns it. */
@@ -130,13 +129,14 @@ static void mark_active(struct mm_space *space)
 	unsigned long *word = &space->active.bits[cpu / BITS_PER_LONG];
 	if (!(__atomic_load_n(word, __ATOMIC_RELAXED) & bit))
 		__atomic_fetch_or(word, bit, __ATOMIC_SEQ_CST);
+	store_relaxed(&space->last_cpu, cpu);
 	// Who changes an entry and then does not find the bit: his change is seen by this CPU's walks.
 	fence_seq_cst();
 }
 
 void mm_space_activate_slow(struct mm_space *space)
 {
-	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
+	struct mm_cpu *cpu = mm_this_cpu();
 	spin_lock(&asid.lock);
 	uint64_t tag = load_relaxed(&space->asid_tag);
 	if ((tag ^ load_relaxed(&mm_asid_generation)) >> MM_ASID_SHIFT) {
@@ -145,22 +145,26 @@ void mm_space_activate_slow(struct mm_space *space)
 	}
 	if ((tag ^ cpu->generation) >> MM_ASID_SHIFT)
 		join_generation(cpu, tag & ~(uint64_t)MM_ASID_MASK);
+	space->mmu_token = hal_mmu_token(space->root, tag & MM_ASID_MASK);
 	mark_active(space);
 	atomic_store_explicit(&cpu->asid_tag, tag, memory_order_relaxed);
 	spin_unlock(&asid.lock);
-	hal_mmu_activate(space->root, tag & MM_ASID_MASK);
+	hal_mmu_activate(space->mmu_token);
+	hal_mmu_sync();
 	atomic_store_explicit(&cpu->space, space, memory_order_release);
 }
 
 void mm_space_activate(struct mm_space *space)
 {
 	assert_irqs_off();
-	if (!space || load_relaxed(&this_cpu_ptr(mm_cpu)->space) == space)
+	if (!space || load_relaxed(&mm_this_cpu()->space) == space)
 		return;
-	if (mm_space_is_fast(space))
-		mm_space_activate_fast(space);
-	else
+	if (mm_space_is_fast(hal_percpu(), space)) {
+		mm_space_activate_fast(hal_percpu(), space);
+		hal_mmu_sync();
+	} else {
 		mm_space_activate_slow(space);
+	}
 }
 
 void upcall_activate_space(struct mm_space *space)
@@ -170,7 +174,7 @@ void upcall_activate_space(struct mm_space *space)
 
 static void leave_call(void *space)
 {
-	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
+	struct mm_cpu *cpu = mm_this_cpu();
 	if (load_relaxed(&cpu->space) != space)
 		return;
 	hal_mmu_deactivate();
@@ -187,7 +191,7 @@ void asid_chase_away(struct mm_space *space)
 	irqflags_t flags = hal_irq_save();
 	leave_call(space);
 	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
-		if (load_acquire(&cpu_ptr(mm_cpu, cpu)->space) == space) {
+		if (load_acquire(&mm_cpu_of(hal_percpu_of(cpu))->space) == space) {
 			bitmap_set(there.bits, cpu);
 			is_elsewhere = true;
 		}

@@ -45,6 +45,7 @@ struct mm_space *mm_space_create(void)
 	}
 	atomic_init(&space->refs, 1);
 	atomic_init(&space->asid_tag, MM_ASID_NONE);
+	atomic_init(&space->last_cpu, MM_NO_CPU);
 	space->root = hal_direct_paddr(space->table.root);
 	sched_rwlock_init(&space->lock);
 	space->mmap_top = HAL_USER_TOP - STACK_ROOM;

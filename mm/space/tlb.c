@@ -36,7 +36,7 @@ static inline unsigned long *active_word(struct mm_space *space, cpuid_t cpu)
 /** On each CPU of the set. */
 static void flush_here(const struct flush *flush)
 {
-	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
+	struct mm_cpu *cpu = mm_this_cpu();
 	if (load_relaxed(&cpu->space) == flush->space) {
 		flush_range_by(load_relaxed(&cpu->asid_tag) & MM_ASID_MASK, flush->start,
 			       flush->end);
@@ -46,6 +46,9 @@ static void flush_here(const struct flush *flush)
 	uint32_t asid = load_relaxed(&flush->space->asid_tag) & MM_ASID_MASK;
 	if (asid)
 		hal_tlb_flush_asid(asid);
+	// No hint without a bit: the fast path believes the hint. It is not running here now.
+	uint32_t self = this_cpu();
+	(void)cas_acq_rel(&flush->space->last_cpu, &self, MM_NO_CPU);
 	__atomic_fetch_and(active_word(flush->space, this_cpu()),
 			   ~(1ul << (this_cpu() % BITS_PER_LONG)), __ATOMIC_SEQ_CST);
 }
@@ -107,7 +110,7 @@ void tlb_flush_range(struct mm_space *space, vaddr_t start, vaddr_t end)
 		return;
 	}
 	fence_seq_cst();
-	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
+	struct mm_cpu *cpu = mm_this_cpu();
 	if (likely(is_only_here(space, cpu)))
 		flush_range_by(load_relaxed(&cpu->asid_tag) & MM_ASID_MASK, start, end);
 	else
@@ -117,7 +120,7 @@ void tlb_flush_range(struct mm_space *space, vaddr_t start, vaddr_t end)
 void tlb_flush_page(struct mm_space *space, vaddr_t va)
 {
 	fence_seq_cst();
-	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
+	struct mm_cpu *cpu = mm_this_cpu();
 	if (!HAL_TLB_BROADCASTS && likely(is_only_here(space, cpu)))
 		hal_tlb_flush_page(load_relaxed(&cpu->asid_tag) & MM_ASID_MASK, va);
 	else
@@ -126,7 +129,7 @@ void tlb_flush_page(struct mm_space *space, vaddr_t va)
 
 void tlb_flush_page_here(struct mm_space *space, vaddr_t va)
 {
-	struct mm_cpu *cpu = this_cpu_ptr(mm_cpu);
+	struct mm_cpu *cpu = mm_this_cpu();
 	if (load_relaxed(&cpu->space) == space)
 		hal_tlb_flush_page(load_relaxed(&cpu->asid_tag) & MM_ASID_MASK, va);
 }

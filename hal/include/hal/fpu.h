@@ -14,6 +14,8 @@ void hal_fpu_init_state(void *state);
 static inline void hal_fpu_save(void *state);
 /** Turn the unit on and load it from @state. */
 static inline void hal_fpu_restore(const void *state);
+/** Save into @prev and load from @next: the unit is on and stays on. */
+static inline void hal_fpu_switch(void *prev, const void *next);
 /** Make the next floating-point instruction of user mode trap. */
 static inline void hal_fpu_disable(void);
 

@@ -32,9 +32,13 @@ void hal_mmu_enable_kernel_root(void);
  *  root for both. */
 void hal_mmu_init_user_root(pte_t *root);
 
-/** Make @root (physical) with @asid this CPU's user address space. No TLB flush where ASIDs tell
- *  spaces apart; where hal_mmu_asid_bits() is 0 the port flushes non-global entries. */
-static inline void hal_mmu_activate(paddr_t root, uint32_t asid);
+/** What hal_mmu_activate() writes for @root (physical) with @asid. */
+static inline uint64_t hal_mmu_token(paddr_t root, uint32_t asid);
+/** Make a space this CPU's user address space. No TLB flush where ASIDs tell spaces apart; where
+ *  hal_mmu_asid_bits() is 0 the port flushes non-global entries. In force in user mode, and in the
+ *  kernel after hal_mmu_sync(). */
+static inline void hal_mmu_activate(uint64_t token);
+static inline void hal_mmu_sync(void);
 /** No user address space: user addresses fault. Used before a space is destroyed. */
 static inline void hal_mmu_deactivate(void);
 /** Width of hardware ASIDs; 0 = none. Constant after boot. */

@@ -24,6 +24,7 @@ struct hal_percpu {
 	/** Set by the IPC fast path when it returns another thread's frame: the word (on_cpu of the
 	 *  thread before) that entry code clears, with release order, once it is off that stack. */
 	_Atomic uint32_t *stack_left;
+	uintptr_t mm[3]; // mm/space's: which address space the MMU is set to (mm/space_inline.h)
 };
 
 /** This CPU's head. */

@@ -94,7 +94,7 @@ TEST(mm, copy_on_write_reaches_every_cpu)
 static void spaces_here(void *unused)
 {
 	(void)unused;
-	EXPECT(load_relaxed(&this_cpu_ptr(mm_cpu)->space) == NULL);
+	EXPECT(load_relaxed(&mm_this_cpu()->space) == NULL);
 }
 
 TEST(mm, destroyed_space_is_active_nowhere)

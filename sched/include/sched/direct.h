@@ -13,41 +13,47 @@
 #pragma once
 
 #include <hal/clock.h>
+#include <hal/fpu.h>
 #include <sched/sched.h>
 
 void sched_switch_fpu(struct thread *prev, struct thread *next);
 bool sched_may_run_on(struct thread *thread, cpuid_t cpu);
 
-/** Whether @next, blocked and taken off its endpoint by the caller, may run here and now in place of
- *  current. Interrupts off. */
-static inline bool sched_direct_ok(struct thread *next)
+/** Whether @next, blocked and taken off its endpoint by the caller, may run on @cpu, here and now, in
+ *  place of @self, which is current. Interrupts off. */
+static inline bool sched_direct_ok(struct hal_percpu *cpu, struct thread *self, struct thread *next)
 {
-	struct hal_percpu *self = hal_percpu();
-	if (unlikely(load_relaxed(&self->resched) | load_acquire(&next->on_cpu)))
+	if (unlikely(load_relaxed(&cpu->resched) | load_acquire(&next->on_cpu)))
 		return false;
-	if (load_relaxed(&next->sched.rank) < load_relaxed(&self->current->sched.rank))
+	if (load_relaxed(&next->sched.rank) < load_relaxed(&self->sched.rank))
 		return false;
-	// Where it ran last it may run: a change of affinity moves the thread.
-	return likely(load_relaxed(&next->sched.cpu) == self->cpu) || sched_may_run_on(next, self->cpu);
+	if (likely(load_relaxed(&next->sched.cpu) == cpu->cpu))
+		return true; // where it ran last it may run: a change of affinity moves the thread
+	if (!sched_may_run_on(next, cpu->cpu))
+		return false;
+	store_relaxed(&next->sched.cpu, cpu->cpu);
+	return true;
 }
 
 /** Make @next current in place of @prev, which is blocked from here on. Call it before letting go of
  *  the lock under which @prev can be found and completed. Then the address space, thread pointer and
  *  frame of @next; entry code clears @prev->on_cpu (release) when it has left the stack. */
-static inline void sched_direct_switch(struct thread *prev, struct thread *next)
+static inline void sched_direct_switch(struct hal_percpu *cpu, struct thread *prev, struct thread *next)
 {
-	struct hal_percpu *self = hal_percpu();
 	uint64_t now = hal_clock_read_unordered();
 	prev->sched.run_ticks += now - prev->sched.stamp;
 	prev->sched.switches_voluntary++;
 	next->sched.stamp = now;
-	store_relaxed(&next->sched.cpu, self->cpu);
 	store_relaxed(&next->on_cpu, 1);
 	store_relaxed(&next->state, THREAD_RUNNING);
-	__atomic_store_n(&self->current, next, __ATOMIC_RELEASE);
+	*(struct thread *volatile *)&cpu->current = next; // before prev's state, by its release
 	hal_context_set_entry_stack(next->stack_top);
-	self->stack_left = &prev->on_cpu;
+	cpu->stack_left = &prev->on_cpu;
 	store_release(&prev->state, THREAD_BLOCKED);
-	if (unlikely(self->has_fpu | (uintptr_t)next->fpu))
+	if (likely(!(cpu->has_fpu | (uintptr_t)next->fpu)))
+		return;
+	if (likely(cpu->has_fpu && next->fpu))
+		hal_fpu_switch(prev->fpu, next->fpu);
+	else
 		sched_switch_fpu(prev, next);
 }

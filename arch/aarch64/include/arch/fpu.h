@@ -20,6 +20,12 @@ static inline void hal_fpu_restore(const void *state)
 	arch_fpu_load(state);
 }
 
+static inline void hal_fpu_switch(void *prev, const void *next)
+{
+	arch_fpu_store(prev);
+	arch_fpu_load(next);
+}
+
 static inline void hal_fpu_disable(void)
 {
 	// No ISB: the return to user mode is one, and the kernel executes no such instruction.

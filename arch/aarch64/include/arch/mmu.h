@@ -19,10 +19,19 @@ static inline paddr_t hal_direct_paddr(const void *va)
 	return (vaddr_t)va - HAL_DIRECT_BASE;
 }
 
-static inline void hal_mmu_activate(paddr_t root, uint32_t asid)
+static inline uint64_t hal_mmu_token(paddr_t root, uint32_t asid)
 {
-	write_sysreg(ttbr0_el1, root | (uint64_t)asid << 48);
-	isb();
+	return root | (uint64_t)asid << 48;
+}
+
+static inline void hal_mmu_activate(uint64_t token)
+{
+	write_sysreg(ttbr0_el1, token);
+}
+
+static inline void hal_mmu_sync(void)
+{
+	isb(); // ERET is one too
 }
 
 static inline void hal_mmu_deactivate(void)

@@ -16,6 +16,12 @@ static inline void hal_fpu_restore(const void *state)
 	host_fpu_restore(state);
 }
 
+static inline void hal_fpu_switch(void *prev, const void *next)
+{
+	host_fpu_save(prev);
+	host_fpu_restore(next);
+}
+
 static inline void hal_fpu_disable(void)
 {
 	host_fpu_disable();

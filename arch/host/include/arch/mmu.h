@@ -29,9 +29,18 @@ static inline paddr_t hal_direct_paddr(const void *va)
 	return (vaddr_t)va - HAL_DIRECT_BASE;
 }
 
-static inline void hal_mmu_activate(paddr_t root, uint32_t asid)
+static inline uint64_t hal_mmu_token(paddr_t root, uint32_t asid)
 {
-	host_mmu_activate(root, asid);
+	return root | (uint64_t)asid << 48;
+}
+
+static inline void hal_mmu_activate(uint64_t token)
+{
+	host_mmu_activate(token & ((1ul << 48) - 1), (uint32_t)(token >> 48));
+}
+
+static inline void hal_mmu_sync(void)
+{
 }
 
 static inline void hal_mmu_deactivate(void)

@@ -30,6 +30,15 @@ static inline void hal_fpu_restore(const void *state)
 	csr_clear(sstatus, SSTATUS_FS & ~SSTATUS_FS_CLEAN);
 }
 
+static inline void hal_fpu_switch(void *prev, const void *next)
+{
+	// What was saved before and not changed since needs no store; the loads make it dirty again.
+	if ((csr_read(sstatus) & SSTATUS_FS) == SSTATUS_FS_DIRTY)
+		riscv_fpu_save(prev);
+	riscv_fpu_restore(next);
+	csr_clear(sstatus, SSTATUS_FS & ~SSTATUS_FS_CLEAN);
+}
+
 static inline void hal_fpu_disable(void)
 {
 	csr_clear(sstatus, SSTATUS_FS);

@@ -30,13 +30,22 @@ static inline void hal_tlb_flush_asid(uint32_t asid)
 	asm volatile("sfence.vma zero, %0" ::"r"((uint64_t)asid) : "memory");
 }
 
-static inline void hal_mmu_activate(paddr_t root, uint32_t asid)
+static inline uint64_t hal_mmu_token(paddr_t root, uint32_t asid)
 {
-	const struct hal_percpu *cpu = hal_percpu();
-	csr_write(satp, cpu->arch[RISCV_PERCPU_SATP_MODE] | (uint64_t)asid << SATP_ASID_SHIFT |
-				root >> HAL_PAGE_SHIFT);
-	if (unlikely(cpu->arch[RISCV_PERCPU_ASID_BITS] == 0))
+	return hal_percpu()->arch[RISCV_PERCPU_SATP_MODE] | (uint64_t)asid << SATP_ASID_SHIFT |
+	       root >> HAL_PAGE_SHIFT;
+}
+
+static inline void hal_mmu_activate(uint64_t token)
+{
+	csr_write(satp, token);
+	if (unlikely(hal_percpu()->arch[RISCV_PERCPU_ASID_BITS] == 0))
 		hal_tlb_flush_asid(0);
+}
+
+static inline void hal_mmu_sync(void)
+{
+	// A write of satp orders what follows (RISC-V privileged specification, 12.1.11).
 }
 
 static inline void hal_mmu_deactivate(void)

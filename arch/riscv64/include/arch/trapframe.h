@@ -129,20 +129,34 @@ static inline void hal_tf_set_ipc_word(struct trapframe *tf, unsigned i, uint64_
 static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trapframe *from,
 					 unsigned n)
 {
-	unsigned i = 2;
-	if (likely(n == 0))
-		return;
-	if (n == 8) {
-		for (; i < 6; i++)
-			to->args[i] = from->args[i];
-		n = 4;
+	switch (n) {
+	default:
+		to->args[9] = from->args[9];
+		__attribute__((fallthrough));
+	case 7:
+		to->args[8] = from->args[8];
+		__attribute__((fallthrough));
+	case 6:
+		to->args[7] = from->args[7];
+		__attribute__((fallthrough));
+	case 5:
+		to->args[6] = from->args[6];
+		__attribute__((fallthrough));
+	case 4:
+		to->args[5] = from->args[5];
+		__attribute__((fallthrough));
+	case 3:
+		to->args[4] = from->args[4];
+		__attribute__((fallthrough));
+	case 2:
+		to->args[3] = from->args[3];
+		__attribute__((fallthrough));
+	case 1:
+		to->args[2] = from->args[2];
+		__attribute__((fallthrough));
+	case 0:
+		break;
 	}
-	if (n & 4) {
-		for (unsigned end = i + 4; i < end; i++)
-			to->args[i] = from->args[i];
-	}
-	for (unsigned end = i + (n & 3); i < end; i++)
-		to->args[i] = from->args[i];
 }
 
 /** Layout of a signal frame, Linux's: what stands before ucontext, and where the mask and the machine

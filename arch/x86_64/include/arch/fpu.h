@@ -31,6 +31,17 @@ static inline void hal_fpu_restore(const void *state)
 		__asm__ volatile("fxrstor64 (%0)" : : "r"(state) : "memory");
 }
 
+static inline void hal_fpu_switch(void *prev, const void *next)
+{
+	if (x86_fpu_xcr0)
+		__asm__ volatile("xsave64 (%0)\n\txrstor64 (%1)"
+				 :
+				 : "r"(prev), "r"(next), "a"((uint32_t)x86_fpu_xcr0), "d"(0)
+				 : "memory");
+	else
+		__asm__ volatile("fxsave64 (%0)\n\tfxrstor64 (%1)" : : "r"(prev), "r"(next) : "memory");
+}
+
 static inline void hal_fpu_disable(void)
 {
 	x86_write_cr0(x86_read_cr0() | X86_CR0_TS);

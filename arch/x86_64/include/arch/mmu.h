@@ -27,10 +27,20 @@ static inline paddr_t hal_direct_paddr(const void *va)
 	return (vaddr_t)va - HAL_DIRECT_BASE;
 }
 
-static inline void hal_mmu_activate(paddr_t root, uint32_t asid)
+static inline uint64_t hal_mmu_token(paddr_t root, uint32_t asid)
 {
 	(void)asid;
-	x86_write_cr3(root);
+	return root;
+}
+
+static inline void hal_mmu_activate(uint64_t token)
+{
+	x86_write_cr3(token);
+}
+
+static inline void hal_mmu_sync(void)
+{
+	// Writing CR3 serialises.
 }
 
 static inline void hal_mmu_deactivate(void)

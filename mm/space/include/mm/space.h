@@ -33,9 +33,13 @@ enum mm_area_flags {
 
 /** l = lock; areas and what they say change only under the write lock. Entries of the page table
  *  change by CAS under the read lock, or under the write lock. */
+#define MM_NO_CPU UINT32_MAX
+
 struct mm_space {
 	// Hot: read by every switch.
 	_Atomic uint64_t asid_tag;
+	uint64_t mmu_token; // of root and ASID: what hal_mmu_activate() takes
+	_Atomic uint32_t last_cpu; // a CPU whose bit in active is set, or MM_NO_CPU
 	paddr_t root;
 	struct cpuset active; // CPUs that may hold translations (atomic bits)
 	_Atomic uint32_t refs; // threads and other holders
@@ -75,8 +79,8 @@ void mm_space_activate(struct mm_space *space);
 void mm_space_activate_slow(struct mm_space *space);
 /** For the IPC fast path: true if mm_space_activate_fast() may be used for @space (not NULL) on this
  *  CPU. Interrupts off from here to the activation. */
-static inline bool mm_space_is_fast(struct mm_space *space);
-static inline void mm_space_activate_fast(struct mm_space *space);
+static inline bool mm_space_is_fast(struct hal_percpu *cpu, struct mm_space *space);
+static inline void mm_space_activate_fast(struct hal_percpu *cpu, struct mm_space *space);
 
 /** Where pages of a mapping come from. One const table per kind (anonymous, file, ...). */
 struct mm_object_ops {
