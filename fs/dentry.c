@@ -14,10 +14,9 @@
 
 #include "private.h"
 
-#define HASH_BITS 12
 #define DELETED " (deleted)"
 
-static struct fs_dentry *_Atomic table[1u << HASH_BITS];
+struct fs_dentry *_Atomic dentry_table[1u << DENTRY_HASH_BITS];
 static struct sched_mutex names;
 static struct list unused; // (n)
 _Atomic uint32_t names_seq;
@@ -30,39 +29,12 @@ void dentry_init(void)
 	random_bytes(&dentry_seed, sizeof(dentry_seed));
 }
 
-static struct fs_dentry *_Atomic *bucket(uint64_t hash)
-{
-	return &table[hash * DENTRY_HASH_MUL >> (64 - HASH_BITS)];
-}
-
 uint64_t name_hash(const char *name, size_t len)
 {
 	uint64_t hash = dentry_seed;
 	for (size_t i = 0; i < len; i++)
 		hash = name_hash_step(hash, (uint8_t)name[i]);
 	return hash;
-}
-
-static inline bool is_same_text(const char *a, const char *b, size_t len)
-{
-	for (size_t i = 0; i < len; i++) {
-		if (a[i] != b[i])
-			return false;
-	}
-	return true;
-}
-
-struct fs_dentry *dentry_find(struct fs_dentry *dir, const char *name, size_t len, uint64_t hash)
-{
-	struct fs_dentry *dentry = load_acquire(bucket(hash));
-	for (; dentry; dentry = load_acquire(&dentry->next)) {
-		if (dentry->hash != hash || load_relaxed(&dentry->parent) != dir)
-			continue;
-		const struct fs_name *own = load_acquire(&dentry->name);
-		if (likely(own->len == len && is_same_text(own->text, name, len)))
-			return dentry;
-	}
-	return NULL;
 }
 
 struct fs_dentry *dentry_create(struct fs_dentry *dir, const char *name, size_t len,
@@ -101,14 +73,14 @@ struct vnode *fs_dentry_vnode(struct fs_dentry *dentry)
 
 static void hash_insert(struct fs_dentry *dentry)
 {
-	struct fs_dentry *_Atomic *head = bucket(dentry->hash);
+	struct fs_dentry *_Atomic *head = dentry_bucket(dentry->hash);
 	store_relaxed(&dentry->next, load_relaxed(head));
 	store_release(head, dentry);
 }
 
 static void hash_remove(struct fs_dentry *dentry)
 {
-	struct fs_dentry *_Atomic *link = bucket(dentry->hash);
+	struct fs_dentry *_Atomic *link = dentry_bucket(dentry->hash);
 	while (load_relaxed(link) != dentry)
 		link = &load_relaxed(link)->next;
 	// The dentry keeps its own link: a reader that stands on it goes on.

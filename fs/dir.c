@@ -118,6 +118,8 @@ static err_t read_dir(struct file *file,
 		      void *arg)
 {
 	struct batch batch;
+	if (!file->vnode->nlink)
+		return -ENOENT; // removed, but held open
 	if (!fs_emit_dots(file, emit, arg))
 		return 0;
 	for (;;) {

@@ -166,7 +166,7 @@ static int enter_link(struct fs_walk *walk, struct vnode *vnode, struct fs_dentr
 }
 
 /** Take the next name off @p; returns what follows it, behind its slashes. */
-static const char *take_name(struct fs_walk *walk, const char *p)
+static inline const char *take_name(struct fs_walk *walk, const char *p)
 {
 	uint64_t hash = dentry_seed;
 	uint8_t c = (uint8_t)*p;
@@ -174,7 +174,7 @@ static const char *take_name(struct fs_walk *walk, const char *p)
 	do {
 		hash = name_hash_step(hash, c);
 		c = (uint8_t)*++p;
-	} while (c && c != '/');
+	} while (likely(c > '/') || (c && c != '/'));
 	walk->len = (uint32_t)(p - walk->name);
 	walk->hash = hash; // without the directory
 	walk->has_slash = c;

@@ -87,8 +87,54 @@ static inline uint64_t dentry_hash(const struct fs_dentry *dir, uint64_t name_ha
 {
 	return name_hash ^ ((uintptr_t)dir >> 4) * DENTRY_HASH_MUL;
 }
+#define DENTRY_HASH_BITS 12
+extern struct fs_dentry *_Atomic dentry_table[1u << DENTRY_HASH_BITS];
+static inline struct fs_dentry *_Atomic *dentry_bucket(uint64_t hash)
+{
+	return &dentry_table[hash * DENTRY_HASH_MUL >> (64 - DENTRY_HASH_BITS)];
+}
+
+/** Whether the @size bytes at @a and @b are the same; @size is a constant. */
+#define is_same_bytes(a, b, type)                                                                  \
+	({                                                                                         \
+		type a_, b_;                                                                       \
+		__builtin_memcpy(&a_, (a), sizeof(type));                                                 \
+		__builtin_memcpy(&b_, (b), sizeof(type));                                                 \
+		a_ == b_;                                                                          \
+	})
+/** By words; the last one may overlap the one before. */
+static inline bool is_same_text(const char *a, const char *b, size_t len)
+{
+	if (len >= 8) {
+		size_t last = len - 8;
+		for (size_t i = 0; i < last; i += 8) {
+			if (!is_same_bytes(a + i, b + i, uint64_t))
+				return false;
+		}
+		return is_same_bytes(a + last, b + last, uint64_t);
+	}
+	if (len >= 4)
+		return is_same_bytes(a, b, uint32_t) &&
+		       is_same_bytes(a + len - 4, b + len - 4, uint32_t);
+	while (len && a[len - 1] == b[len - 1])
+		len--;
+	return !len;
+}
+
 /** No lock; valid until the next sleep. @hash: dentry_hash(). */
-struct fs_dentry *dentry_find(struct fs_dentry *dir, const char *name, size_t len, uint64_t hash);
+static inline struct fs_dentry *dentry_find(struct fs_dentry *dir, const char *name, size_t len,
+					    uint64_t hash)
+{
+	struct fs_dentry *dentry = load_acquire(dentry_bucket(hash));
+	for (; dentry; dentry = load_acquire(&dentry->next)) {
+		if (dentry->hash != hash || load_relaxed(&dentry->parent) != dir)
+			continue;
+		const struct fs_name *own = load_acquire(&dentry->name);
+		if (likely(own->len == len && is_same_text(own->text, name, len)))
+			return dentry;
+	}
+	return NULL;
+}
 /** Not in the tree yet, refs 1; takes over the reference of @vnode. NULL = no memory. @dir gets one. */
 must_check struct fs_dentry *dentry_create(struct fs_dentry *dir, const char *name, size_t len,
 					   struct vnode *vnode);

@@ -101,21 +101,6 @@ int64_t fs_seek(struct file *file, int64_t offset, int whence)
 	return pos;
 }
 
-err_t fs_read_dir(struct file *file,
-		  bool (*emit)(void *arg, const char *name, size_t len, uint64_t ino, uint8_t type,
-			       int64_t next_pos),
-		  void *arg)
-{
-	if (!file->ops->read_dir)
-		return -ENOTDIR;
-	if (file->vnode && vnode_is_dir(file->vnode) && !file->vnode->nlink)
-		return -ENOENT;
-	bool is_locked = pos_lock(file);
-	err_t err = file->ops->read_dir(file, emit, arg);
-	pos_unlock(file, is_locked);
-	return err;
-}
-
 int64_t fs_read_kernel(struct file *file, void *buf, size_t len, uint64_t pos)
 {
 	size_t done = 0;

@@ -44,7 +44,7 @@ void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct fs_supe
 	sched_rwlock_init(&vnode->lock);
 }
 
-static bool has_override(const struct cred *cred, const struct vnode *vnode, unsigned mode)
+static no_inline bool has_override(const struct cred *cred, const struct vnode *vnode, unsigned mode)
 {
 	bool can_be_run = vnode_is_dir(vnode) || (vnode->mode & 0111);
 	if (cred_has_cap(cred, CAP_DAC_OVERRIDE) && (!(mode & MAY_EXEC) || can_be_run))
@@ -53,14 +53,18 @@ static bool has_override(const struct cred *cred, const struct vnode *vnode, uns
 	return !(mode & ~harmless) && cred_has_cap(cred, CAP_DAC_READ_SEARCH);
 }
 
-err_t vnode_cred_permission(const struct vnode *vnode, const struct cred *cred, unsigned mode)
+/** The mode bits for @cred, as those of others. */
+static inline uint32_t bits_for(const struct vnode *vnode, const struct cred *cred)
 {
 	uint32_t bits = vnode->mode;
 	if (vnode->uid == cred->fsuid)
-		bits >>= 6;
-	else if (cred_in_group(cred, vnode->gid))
-		bits >>= 3;
-	if (!(mode & ~bits & 7) || has_override(cred, vnode, mode))
+		return bits >> 6;
+	return cred_in_group(cred, vnode->gid) ? bits >> 3 : bits;
+}
+
+err_t vnode_cred_permission(const struct vnode *vnode, const struct cred *cred, unsigned mode)
+{
+	if (likely(!(mode & ~bits_for(vnode, cred) & 7)) || has_override(cred, vnode, mode))
 		return 0;
 	return -EACCES;
 }
@@ -70,15 +74,22 @@ err_t vnode_mode_permission(const struct vnode *vnode, unsigned mode)
 	return vnode_cred_permission(vnode, cred_current(), mode);
 }
 
-err_t vnode_permission(struct vnode *vnode, unsigned mode)
+static bool is_stored(const struct vnode *vnode)
 {
 	uint32_t type = vnode_type(vnode);
-	bool is_stored = type == FS_IFREG || type == FS_IFDIR || type == FS_IFLNK;
-	if ((mode & MAY_WRITE) && is_stored && mount_is_read_only(vnode))
+	return type == FS_IFREG || type == FS_IFDIR || type == FS_IFLNK;
+}
+
+err_t vnode_permission(struct vnode *vnode, unsigned mode)
+{
+	if ((mode & MAY_WRITE) && mount_is_read_only(vnode) && is_stored(vnode))
 		return -EROFS;
-	if (vnode->ops->permission)
+	if (unlikely(vnode->ops->permission != NULL))
 		return vnode->ops->permission(vnode, mode);
-	return vnode_mode_permission(vnode, mode);
+	const struct cred *cred = cred_current();
+	if (likely(!(mode & ~bits_for(vnode, cred) & 7)) || has_override(cred, vnode, mode))
+		return 0;
+	return -EACCES;
 }
 
 bool vnode_is_owner(const struct vnode *vnode)

@@ -15,12 +15,12 @@ enum { AT_SYMLINK_NOFOLLOW = 0x100, AT_EACCESS = 0x200, AT_REMOVEDIR = 0x200, AT
 /** Call @body with `at` for the path at user address @path_at below @dirfd. */
 #define WITH_PATH(dirfd_, path_at_, body)                                                          \
 	({                                                                                         \
-		char *path_;                                                                       \
+		struct abi_path path_;                                                             \
 		int64_t result_ = abi_get_path((path_at_), &path_);                                \
 		if (!result_) {                                                                    \
-			struct fs_at at = {(dirfd_), path_};                                       \
+			struct fs_at at = {(dirfd_), path_.text};                                  \
 			result_ = (body);                                                          \
-			abi_put_path(path_);                                                       \
+			abi_put_path(&path_);                                                      \
 		}                                                                                  \
 		result_;                                                                           \
 	})

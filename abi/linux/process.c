@@ -83,12 +83,12 @@ SYSCALL2(clone3, uaddr_t, at, uint64_t, size)
 
 static int64_t exec(int dirfd, uaddr_t path_at, uint64_t argv, uint64_t envp, unsigned flags)
 {
-	char *path;
+	struct abi_path path;
 	err_t err = abi_get_path(path_at, &path);
 	if (err)
 		return err;
-	int64_t result = proc_exec(abi_frame(), dirfd, path, argv, envp, flags);
-	abi_put_path(path);
+	int64_t result = proc_exec(abi_frame(), dirfd, path.text, argv, envp, flags);
+	abi_put_path(&path);
 	return result;
 }
 

@@ -77,9 +77,13 @@ static inline nsec_t abi_deadline(nsec_t timeout)
 	return timeout > NSEC_NEVER - 1 - now ? NSEC_NEVER - 1 : now + timeout;
 }
 
-/** A path from user space in a buffer of its own; release with abi_put_path(). */
-must_check err_t abi_get_path(uaddr_t at, char **path);
-void abi_put_path(char *path);
+/** A path from user space; release with abi_put_path(). Most are short and fit beside the pointer. */
+struct abi_path {
+	char *text;
+	char small[112];
+};
+must_check err_t abi_get_path(uaddr_t at, struct abi_path *path);
+void abi_put_path(struct abi_path *path);
 /** The current thread's frame. */
 static inline struct trapframe *abi_frame(void)
 {

@@ -44,25 +44,28 @@ err_t abi_get_timeout(uaddr_t at, nsec_t *deadline)
 	return err;
 }
 
-err_t abi_get_path(uaddr_t at, char **path)
+static no_inline err_t get_long_path(uaddr_t at, struct abi_path *path)
 {
-	// Most paths are short: try a small buffer first.
-	for (size_t size = 128;; size = FS_PATH_MAX) {
-		char *buf = kmalloc(size);
-		if (!buf)
-			return -ENOMEM;
-		int n = mm_copy_in_string(buf, at, size);
-		if (n >= 0) {
-			*path = buf;
-			return 0;
-		}
-		kfree(buf);
-		if (n != -ENAMETOOLONG || size == FS_PATH_MAX)
-			return n;
-	}
+	path->text = kmalloc(FS_PATH_MAX);
+	if (!path->text)
+		return -ENOMEM;
+	err_t len = mm_copy_in_string(path->text, at, FS_PATH_MAX);
+	if (len < 0)
+		kfree(path->text);
+	return min(len, 0);
 }
 
-void abi_put_path(char *path)
+err_t abi_get_path(uaddr_t at, struct abi_path *path)
 {
-	kfree(path);
+	err_t len = mm_copy_in_string(path->small, at, sizeof(path->small));
+	path->text = path->small;
+	if (unlikely(len == -ENAMETOOLONG))
+		return get_long_path(at, path);
+	return min(len, 0);
+}
+
+void abi_put_path(struct abi_path *path)
+{
+	if (unlikely(path->text != path->small))
+		kfree(path->text);
 }

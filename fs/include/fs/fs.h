@@ -128,11 +128,6 @@ int64_t fs_seek(struct file *file, int64_t offset, int whence);
 enum { FS_SEEK_SET, FS_SEEK_CUR, FS_SEEK_END, FS_SEEK_DATA, FS_SEEK_HOLE };
 /** For file_ops.seek of files of @size bytes without holes: the new position or an error. */
 int64_t fs_seek_in(const struct file *file, int64_t offset, int whence, uint64_t size);
-/** getdents64: file_ops.read_dir with the position locked. -ENOTDIR, -ENOENT (removed). */
-must_check err_t fs_read_dir(struct file *file,
-			     bool (*emit)(void *arg, const char *name, size_t len, uint64_t ino,
-					  uint8_t type, int64_t next_pos),
-			     void *arg);
 /** Read exactly up to @len bytes into kernel memory (exec): bytes read or negative. */
 int64_t fs_read_kernel(struct file *file, void *buf, size_t len, uint64_t pos);
 /** Copy between files inside the kernel (sendfile, copy_file_range); positions as above. */
