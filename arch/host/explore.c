@@ -23,8 +23,8 @@
 
 #include "snapshot.h"
 
-// Sanitizers keep a memory of their own about the program's, which a snapshot would not bring back.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+// The sanitizer keeps a memory of its own about the program's, which a snapshot would not bring back.
+#ifdef __SANITIZE_ADDRESS__
 #define EXPLORE_FORKS 1
 #else
 #define EXPLORE_FORKS 0

@@ -134,6 +134,8 @@ noreturn_fn void host_user_return(struct trapframe *tf);
 // sanitizer.c: the stack that runs changes; bounds go into host_cpu
 /** First step: @next comes; @prev is NULL when nothing of the present stack is kept. */
 void host_san_leave(struct host_stack *prev, struct host_stack *next);
+/** The same when @next belongs to another CPU: says nothing about the order of what they do. */
+void host_san_leave_cpu(struct host_stack *prev, struct host_stack *next);
 /** Last step, on the new stack @self. */
 void host_san_arrive(struct host_stack *self);
 /** The stack that runs now, as it was noted at the last arrival. */

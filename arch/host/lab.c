@@ -157,7 +157,7 @@ static void give_token(struct lab_cpu *to)
 	if (to == from)
 		return;
 	host_stack_note(&from->stack);
-	host_san_leave(&from->stack, &to->stack);
+	host_san_leave_cpu(&from->stack, &to->stack);
 	lab.current = to;
 	host_percpu_self = hal_percpu_of(to->cpu->number);
 	host_asm_switch(&from->stack.sp, to->stack.sp);

@@ -199,6 +199,9 @@ int explore_main(int argc, char **argv)
 	bool is_exact = is_scenario(filter);
 	unsigned count = 0, bad = 0;
 
+#ifdef HOST_THREAD_SANITIZER
+	host_die("explore: not with the thread sanitizer, which follows neither fork nor snapshot");
+#endif
 	for (const struct explore_scenario *s = __start_explore; s < __stop_explore; s++) {
 		int status;
 		pid_t child;

@@ -26,6 +26,11 @@ void host_san_leave(struct host_stack *prev, struct host_stack *next)
 				       next->top - next->bottom);
 }
 
+void host_san_leave_cpu(struct host_stack *prev, struct host_stack *next)
+{
+	host_san_leave(prev, next);
+}
+
 static void san_arrive(struct host_stack *self)
 {
 	__sanitizer_finish_switch_fiber(self->fake_stack, NULL, NULL);
@@ -43,8 +48,9 @@ const char *__asan_default_options(void)
 #include <sanitizer/tsan_interface.h>
 
 // Not instrumented: it would be entered on one fibre and left on the other.
-__attribute__((no_sanitize_thread)) void host_san_leave(struct host_stack *prev,
-							 struct host_stack *next)
+__attribute__((no_sanitize_thread)) static void switch_fiber(struct host_stack *prev,
+							      struct host_stack *next,
+							      unsigned flags)
 {
 	void *here = __tsan_get_current_fiber();
 
@@ -54,9 +60,21 @@ __attribute__((no_sanitize_thread)) void host_san_leave(struct host_stack *prev,
 		host_cpu()->dead_fiber = here;
 	if (!next->fiber)
 		next->fiber = __tsan_create_fiber(0);
-	// This orders the two threads as they follow each other on this CPU, which program order
-	// does on a machine; what one did on another CPU the kernel's own atomics must order.
-	__tsan_switch_to_fiber(next->fiber, 0);
+	__tsan_switch_to_fiber(next->fiber, flags);
+}
+
+// What a CPU did on one stack comes before what it does on the next: program order. (Between two
+// CPUs only the kernel's own atomics order anything.)
+__attribute__((no_sanitize_thread)) void host_san_leave(struct host_stack *prev,
+							 struct host_stack *next)
+{
+	switch_fiber(prev, next, 0);
+}
+
+__attribute__((no_sanitize_thread)) void host_san_leave_cpu(struct host_stack *prev,
+							     struct host_stack *next)
+{
+	switch_fiber(prev, next, __tsan_switch_to_fiber_no_sync);
 }
 
 static void san_arrive(struct host_stack *self)
@@ -80,6 +98,11 @@ void host_san_leave(struct host_stack *prev, struct host_stack *next)
 {
 	(void)prev;
 	(void)next;
+}
+
+void host_san_leave_cpu(struct host_stack *prev, struct host_stack *next)
+{
+	host_san_leave(prev, next);
 }
 
 static void san_arrive(struct host_stack *self)
