@@ -247,8 +247,9 @@ static bool leave_process(struct thread *self, struct process *process)
 	spin_lock(&process->lock);
 	list_remove(&self->proc.node);
 	signal_flush(&self->proc.sigqueue, &self->proc.sigpending);
-	process->run_ticks_dead += self->sched.run_ticks;
+	process->run_ns_dead += sched_cpu_time(self);
 	bool is_last = --process->thread_count == 0;
+	bool is_last_to_stop = proc_stopped_locked(self) && !is_last;
 	if (process->leader == self)
 		process->leader = NULL;
 	// What was sent to the process and chosen for this thread is another's now.
@@ -256,6 +257,8 @@ static bool leave_process(struct thread *self, struct process *process)
 	list_for_each_entry(thread, &process->threads, proc.node)
 		signal_recalc_locked(thread);
 	spin_unlock(&process->lock);
+	if (is_last_to_stop)
+		proc_report_stop(process);
 	sched_waitq_wake_all(&process->exec_wait);
 	return is_last;
 }

@@ -156,8 +156,11 @@ static err_t publish(struct thread *child, struct process *process, uint64_t fla
 	if (!err && process == self) {
 		list_push_back(&self->threads, &child->proc.node);
 		self->thread_count++;
-		if (self->stop_signal)
+		if (self->stop_signal) {
 			fetch_or_acq_rel(&child->pending, PEND_STOP);
+			child->proc.is_stopping = self->stopping != 0;
+			self->stopping += child->proc.is_stopping;
+		}
 	}
 	spin_unlock(&self->lock);
 	if (!err && process != self) {

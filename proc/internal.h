@@ -93,6 +93,10 @@ enum {
 
 /** @process was continued: tell its parent. */
 void proc_report_continue(struct process *process);
+/** @thread has stopped or ends: true if it was the last of a stop that nobody has told yet; then the
+ *  caller calls proc_report_stop() without the lock. */
+bool proc_stopped_locked(struct thread *thread);
+void proc_report_stop(struct process *process);
 /** Real and saved user id of @process. */
 void proc_get_uids(struct process *process, uint32_t *uid, uint32_t *suid);
 must_check err_t proc_send_to_member(struct process *process, struct thread *thread,

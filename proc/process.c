@@ -149,7 +149,7 @@ nsec_t process_cpu_time(struct process *process)
 {
 	struct thread *thread;
 	spin_lock(&process->lock);
-	nsec_t total = time_from_ticks(process->run_ticks_dead);
+	nsec_t total = process->run_ns_dead;
 	list_for_each_entry(thread, &process->threads, proc.node)
 		total += sched_cpu_time(thread);
 	spin_unlock(&process->lock);

@@ -143,7 +143,8 @@ void proc_report_continue(struct process *process)
 	report_to_parent(process, CLD_CONTINUED, SIGCONT);
 }
 
-/** The process stops by @signo: every thread is told, this one stops in stop_here(). */
+/** The process stops by @signo: every thread is told, this one stops in stop_here(). The parent hears
+ *  of it from the last one: then none of them runs. */
 static void begin_stop(struct process *process, int signo)
 {
 	struct thread *thread;
@@ -151,24 +152,50 @@ static void begin_stop(struct process *process, int signo)
 	bool begins = !process->stop_signal && !process->is_exiting;
 	if (begins) {
 		process->stop_signal = (uint32_t)signo;
-		process->stop_unreported = 1;
+		process->stop_unreported = 0;
 		process->continue_unreported = 0;
-		list_for_each_entry(thread, &process->threads, proc.node)
+		list_for_each_entry(thread, &process->threads, proc.node) {
+			thread->proc.is_stopping = true;
+			process->stopping++;
 			proc_set_pending(thread, PEND_STOP);
+		}
 	}
 	spin_unlock(&process->lock);
-	if (begins)
-		report_to_parent(process, CLD_STOPPED, signo);
+}
+
+bool proc_stopped_locked(struct thread *thread)
+{
+	struct process *process = thread->proc.process;
+	if (!thread->proc.is_stopping)
+		return false;
+	thread->proc.is_stopping = false;
+	if (--process->stopping)
+		return false;
+	process->stop_unreported = 1;
+	return true;
+}
+
+void proc_report_stop(struct process *process)
+{
+	report_to_parent(process, CLD_STOPPED, (int)process->stop_signal);
 }
 
 static void stop_here(struct process *process)
 {
 	struct thread *self = current_thread();
+	spin_lock(&process->lock);
+	bool is_last = proc_stopped_locked(self);
+	spin_unlock(&process->lock);
+	if (is_last)
+		proc_report_stop(process);
 	(void)sched_wait_event(&process->stop_wait,
 			       !process->stop_signal ||
 				       (load_relaxed(&self->pending) & PEND_EXIT),
 			       NSEC_NEVER, 0);
-	proc_clear_pending(self, PEND_STOP);
+	spin_lock(&process->lock);
+	if (!process->stop_signal || process->is_exiting) // else it stops anew
+		proc_clear_pending(self, PEND_STOP);
+	spin_unlock(&process->lock);
 }
 
 // ---- delivery -------------------------------------------------------------------------------------

@@ -144,10 +144,13 @@ static void continue_locked(struct process *process)
 	if (!process->stop_signal)
 		return;
 	process->stop_signal = 0;
+	process->stopping = 0;
 	process->stop_unreported = 0;
 	process->continue_unreported = 1;
-	list_for_each_entry(thread, &process->threads, proc.node)
+	list_for_each_entry(thread, &process->threads, proc.node) {
+		thread->proc.is_stopping = false;
 		proc_clear_pending(thread, PEND_STOP);
+	}
 	sched_waitq_wake_all(&process->stop_wait);
 }
 

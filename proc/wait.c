@@ -28,7 +28,7 @@ static void fill(struct wait_result *result, struct process *child, int code, in
 	result->uid = 0;
 	result->code = code;
 	result->status = status;
-	result->user_time = time_from_ticks(child->run_ticks_dead);
+	result->user_time = child->run_ns_dead;
 	result->system_time = 0;
 }
 
@@ -41,7 +41,7 @@ static bool report_zombie(struct search *search, struct process *child, struct w
 	if (search->options & WNOWAIT)
 		return true;
 	current_process()->child_run_ns +=
-		time_from_ticks(child->run_ticks_dead) + child->child_run_ns;
+		child->run_ns_dead + child->child_run_ns;
 	process_unlink_locked(child);
 	search->reaped = child;
 	return true;

@@ -210,7 +210,7 @@ static void copy_process(void *arg, struct process *process)
 		.no_new_privs = process->no_new_privs,
 		.minor_faults = process->minor_faults,
 		.start = process->start_time,
-		.run_time = time_from_ticks(process->run_ticks_dead),
+		.run_time = process->run_ns_dead,
 		.child_run_time = process->child_run_ns,
 		.rss_limit = process->limits[RLIMIT_RSS].current,
 	};

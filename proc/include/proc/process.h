@@ -60,6 +60,7 @@ struct process {
 	_Atomic uint32_t state; // enum process_state (tree lock)
 	int exit_status; // as wait4 gives it (p)
 	uint32_t stop_signal; // stopped by, 0 = runs (p)
+	uint32_t stopping; // threads that have not stopped yet: until then nobody is told (p)
 	uint32_t stop_unreported, continue_unreported; // for WUNTRACED, WCONTINUED (p)
 	uint32_t is_exiting; // exit_group, fatal signal or exec is ending the others (p)
 	struct sched_waitq child_wait; // wait4 sleeps here
@@ -70,7 +71,7 @@ struct process {
 	struct file *exe; // holds a reference (p)
 	char name[16]; // comm
 	uint32_t exit_signal; // to the parent, normally SIGCHLD
-	uint64_t run_ticks_dead; // CPU time of threads that ended (p)
+	nsec_t run_ns_dead; // CPU time of threads that ended (p)
 	uint64_t child_run_ns; // of reaped children (p)
 	uint64_t minor_faults;
 	nsec_t start_time;

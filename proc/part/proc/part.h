@@ -22,6 +22,7 @@ struct proc_part {
 	uint64_t awaited; // process lock; blocked ones that sigtimedwait waits for: not to be ignored
 	uint64_t saved_sigmask; // put back after sigsuspend, ppoll, pselect
 	bool has_saved_sigmask;
+	bool is_stopping; // counted in process->stopping (process lock)
 	struct list sigqueue; // siginfo of signals sent to this thread (process lock)
 	uint64_t sigpending; // bits of sigqueue (process lock)
 	uint64_t altstack_base, altstack_size; // own thread only
