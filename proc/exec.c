@@ -10,11 +10,13 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <object/fdtable.h>
+#include <proc/inspect.h>
 #include <sched/fpu.h>
 
 #define AT_EMPTY_PATH 0x1000
 #define AT_SYMLINK_NOFOLLOW 0x100
 #define X_OK 1
+#define ST_NOSUID 2
 #define STRING_MAX KIB(128)
 
 // ---- strings --------------------------------------------------------------------------------------
@@ -85,17 +87,16 @@ err_t exec_strings_copy_in(struct exec_strings *strings, uaddr_t array)
 static err_t open_program(struct exec_image *image, int dirfd, const char *path, unsigned at_flags)
 {
 	struct fs_at at = {dirfd, path};
-	struct fs_stat stat;
 	unsigned walk = (at_flags & AT_EMPTY_PATH ? FS_EMPTY_PATH : 0) |
 			(at_flags & AT_SYMLINK_NOFOLLOW ? FS_NOFOLLOW : 0);
 	err_t err = fs_access(&at, walk, X_OK, false);
 	if (!err)
 		err = fs_open_walk(&at, walk, O_RDONLY, &image->file);
 	if (!err)
-		err = fs_stat_file(image->file, &stat);
+		err = fs_stat_file(image->file, &image->stat);
 	if (err)
 		return err;
-	if ((stat.mode & FS_IFMT) != FS_IFREG || !(stat.mode & 0111))
+	if ((image->stat.mode & FS_IFMT) != FS_IFREG || !(image->stat.mode & 0111))
 		return -EACCES;
 	int64_t n = fs_read_kernel(image->file, image->head, sizeof(image->head), 0);
 	if (n < 0)
@@ -186,9 +187,37 @@ static void image_drop(struct exec_image *image)
 		file_put(image->interp);
 	if (image->space)
 		mm_space_put(image->space);
+	if (image->cred)
+		cred_put(image->cred);
 	kfree(image->argv.text);
 	kfree(image->envp.text);
 	kfree(image);
+}
+
+/** The identity that a set-user-ID or set-group-ID program runs with. */
+static err_t choose_cred(struct exec_image *image)
+{
+	struct cred *old = cred_current(), *cred;
+	struct fs_statfs fs;
+	uint64_t mode = image->stat.mode;
+	bool sets_uid = mode & FS_ISUID, sets_gid = (mode & FS_ISGID) && (mode & 010);
+	if ((!sets_uid && !sets_gid) || current_process()->no_new_privs)
+		return 0;
+	err_t err = fs_statfs_file(image->file, &fs);
+	if (err || (fs.flags & ST_NOSUID))
+		return err;
+	cred = image->cred = cred_copy(old);
+	if (!cred)
+		return -ENOMEM;
+	if (sets_uid)
+		cred->euid = (uint32_t)image->stat.uid;
+	if (sets_gid)
+		cred->egid = (uint32_t)image->stat.gid;
+	cred->suid = cred->fsuid = cred->euid;
+	cred->sgid = cred->fsgid = cred->egid;
+	cred->cap_permitted = cred->euid == 0 || cred->uid == 0 ? cred->cap_bounding : 0;
+	cred->cap_effective = cred->euid == 0 ? cred->cap_permitted : 0;
+	return 0;
 }
 
 static err_t build(struct exec_image *image)
@@ -197,6 +226,8 @@ static err_t build(struct exec_image *image)
 	if (!image->space)
 		return -ENOMEM;
 	err_t err = exec_load_elf(image);
+	if (!err)
+		err = choose_cred(image);
 	if (!err)
 		err = exec_build_stack(image);
 	if (!err)
@@ -302,6 +333,11 @@ static void commit(struct trapframe *tf, struct exec_image *image, struct fdtabl
 	set_names(process, image);
 	swap_space(image);
 	reset_signals(process, sighand);
+	if (image->cred) {
+		process->dumpable = 0;
+		proc_set_cred(image->cred);
+		image->cred = NULL;
+	}
 	sched_fpu_drop();
 	hal_tf_init_user(tf, image->entry, image->sp);
 	hal_tf_set_tls(tf, &self->context, 0);

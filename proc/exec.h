@@ -4,9 +4,11 @@
 
 #include "internal.h"
 
+#include <fs/fs.h>
 #include <lib/elf.h>
 #include <mm/space.h>
 #include <mm/ucopy.h>
+#include <object/cred.h>
 #include <object/file.h>
 
 #define EXEC_HEAD 1024 // bytes of the file that are read first: ELF and program headers, or "#!"
@@ -32,6 +34,8 @@ struct exec_image {
 	uint64_t brk;
 	uint64_t sp;
 	struct exec_strings argv, envp;
+	struct fs_stat stat; // of the program
+	struct cred *cred; // of a set-id program, or NULL: as it is (holds a reference)
 	char path[256]; // AT_EXECFN
 };
 

@@ -45,7 +45,7 @@ static void push_pointers(struct builder *builder, const struct exec_strings *st
 static void push_auxv(struct builder *builder, const struct exec_image *image, uint64_t random_at,
 		      uint64_t name_at, uint64_t platform_at)
 {
-	const struct cred *cred = cred_current();
+	const struct cred *cred = image->cred ? image->cred : cred_current();
 	push_aux(builder, AT_PHDR, image->phdr);
 	push_aux(builder, AT_PHENT, sizeof(struct elf64_phdr));
 	push_aux(builder, AT_PHNUM, image->phnum);
