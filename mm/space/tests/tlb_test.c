@@ -143,9 +143,9 @@ TEST(mm, spaces_do_not_mix_when_asids_run_out)
 static bool is_fast_here(struct mm_space *space)
 {
 	irqflags_t flags = hal_irq_save();
-	bool is_fast = mm_space_is_fast(space);
+	bool is_fast = mm_space_is_fast(hal_percpu(), space);
 	if (is_fast)
-		mm_space_activate_fast(space);
+		mm_space_activate_fast(hal_percpu(), space);
 	hal_irq_restore(flags);
 	return is_fast;
 }
