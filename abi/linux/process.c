@@ -300,12 +300,12 @@ SYSCALL4(prlimit64, uint32_t, pid, uint32_t, resource, uaddr_t, new_at, uaddr_t,
 
 SYSCALL2(getrlimit, uint32_t, resource, uaddr_t, at)
 {
-	return prlimit(current_process(), resource, 0, at);
+	return at ? prlimit(current_process(), resource, 0, at) : -EFAULT;
 }
 
 SYSCALL2(setrlimit, uint32_t, resource, uaddr_t, at)
 {
-	return prlimit(current_process(), resource, at, 0);
+	return at ? prlimit(current_process(), resource, at, 0) : -EFAULT;
 }
 
 // ---- prctl ----------------------------------------------------------------------------------------
