@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+// Users: the permissions of files and folders as root and as nobody, set-user-ID, sticky folders,
+// dropping root for good, groups, umask, and the rules of the set*id calls.
+// guest: CPUS 4
+#include <grp.h>
+#include <limits.h>
+
+#include "check.h"
+
+#define NOBODY 65534
+
+static void become(uid_t uid, gid_t gid)
+{
+	CHECK_IS(setgroups(0, NULL), 0);
+	CHECK_IS(setresgid(gid, gid, gid), 0);
+	CHECK_IS(setresuid(uid, uid, uid), 0);
+}
+
+static void make(const char *name, mode_t mode, uid_t uid, gid_t gid)
+{
+	int fd = open(name, O_CREAT | O_RDWR, 0600);
+	CHECK(fd >= 0 && write(fd, "x", 1) == 1);
+	CHECK_IS(fchown(fd, uid, gid), 0);
+	CHECK_IS(fchmod(fd, mode), 0);
+	close(fd);
+}
+
+/** May current open @name for reading (1), writing (2)? */
+static int allowed(const char *name)
+{
+	int result = 0, fd = open(name, O_RDONLY);
+	if (fd >= 0 && close(fd) == 0)
+		result |= 1;
+	else
+		CHECK_IS(errno, EACCES);
+	fd = open(name, O_WRONLY);
+	if (fd >= 0 && close(fd) == 0)
+		result |= 2;
+	else
+		CHECK_IS(errno, EACCES);
+	return result;
+}
+
+static void as_nobody(void)
+{
+	become(NOBODY, NOBODY);
+	CHECK_IS(allowed("root-600"), 0);
+	CHECK_IS(allowed("root-644"), 1);
+	CHECK_IS(allowed("own-600"), 3);
+	CHECK_IS(allowed("own-066"), 0); // the owner's bits count, not the others'
+	CHECK_IS(allowed("group-060"), 3);
+	CHECK_IS(allowed("group-606"), 0);
+	CHECK_ERRNO(open("hidden/file", O_RDONLY), EACCES);
+	CHECK_ERRNO(open("readable/new", O_CREAT | O_RDWR, 0600), EACCES);
+	CHECK_ERRNO(unlink("readable/file"), EACCES);
+	CHECK_ERRNO(unlink("sticky/root"), EPERM);
+	CHECK_ERRNO(rename("sticky/root", "sticky/other"), EPERM);
+	CHECK_IS(unlink("sticky/own"), 0);
+	CHECK_ERRNO(chmod("root-644", 0666), EPERM);
+	CHECK_ERRNO(chown("own-600", 0, 0), EPERM);
+	CHECK_IS(chmod("own-600", 0640), 0);
+	CHECK_ERRNO(access("root-600", R_OK), EACCES);
+	CHECK_IS(access("root-644", R_OK), 0);
+	CHECK_ERRNO(access("root-644", X_OK), EACCES);
+	CHECK_ERRNO(mknod("sticky/device", S_IFCHR | 0600, 1), EPERM);
+	CHECK_ERRNO(setuid(0), EPERM);
+	CHECK_ERRNO(setgid(0), EPERM);
+	CHECK_ERRNO(setresuid(-1, 0, -1), EPERM);
+	CHECK_ERRNO(setgroups(0, NULL), EPERM);
+	CHECK_ERRNO(sethostname("x", 1), EPERM);
+	CHECK_ERRNO(chroot("/"), EPERM);
+	CHECK_IS(setuid(NOBODY), 0);
+	struct timespec now[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } }, set[2] = { { 1, 0 }, { 1, 0 } };
+	CHECK_ERRNO(utimensat(AT_FDCWD, "root-644", set, 0), EPERM);
+	CHECK_ERRNO(utimensat(AT_FDCWD, "root-644", now, 0), EACCES);
+	umask(077);
+	int fd = open("sticky/mine", O_CREAT | O_RDWR, 0666);
+	struct stat info;
+	CHECK(fd >= 0 && fstat(fd, &info) == 0);
+	CHECK((info.st_mode & 07777) == 0600 && info.st_uid == NOBODY && info.st_gid == NOBODY);
+	close(fd);
+	_exit(0);
+}
+
+static void check_files(void)
+{
+	make("root-600", 0600, 0, 0);
+	make("root-644", 0644, 0, 0);
+	make("own-600", 0600, NOBODY, 0);
+	make("own-066", 0066, NOBODY, 0);
+	make("group-060", 0060, 0, NOBODY);
+	make("group-606", 0606, 0, NOBODY);
+	CHECK_IS(chmod(".", 0755), 0);
+	CHECK(mkdir("hidden", 0700) == 0 && mkdir("readable", 0755) == 0 && mkdir("sticky", 0700) == 0);
+	CHECK_IS(chmod("sticky", 01777), 0);
+	make("hidden/file", 0666, 0, 0);
+	make("readable/file", 0666, 0, 0);
+	make("sticky/root", 0666, 0, 0);
+	make("sticky/own", 0666, NOBODY, 0);
+	pid_t child = check_fork();
+	if (child == 0)
+		as_nobody();
+	CHECK_CHILD(child);
+	CHECK_IS(allowed("own-066"), 3); // root
+	CHECK_ERRNO(access("root-600", X_OK), EACCES);
+	CHECK_IS(access("hidden", X_OK), 0);
+}
+
+static void check_set_user(const char *self)
+{
+	static char block[1 << 16];
+	int from = open(self, O_RDONLY), to = open("setuid", O_CREAT | O_RDWR, 0700);
+	ssize_t got;
+	CHECK(from >= 0 && to >= 0);
+	while ((got = read(from, block, sizeof(block))) > 0)
+		CHECK_IS(write(to, block, (size_t)got), got);
+	CHECK_IS(fchmod(to, 06755), 0);
+	close(from), close(to);
+	pid_t child = check_fork();
+	if (child == 0) {
+		become(NOBODY, NOBODY);
+		execl("./setuid", "./setuid", "proc_P11_credentials", "ids", NULL);
+		_exit(9);
+	}
+	CHECK_IS(wait_status(child), 23 << 8);
+	CHECK_IS(chown("setuid", 1, 1), 0); // another owner takes the bits off
+	struct stat info;
+	CHECK(stat("setuid", &info) == 0 && !(info.st_mode & S_ISUID));
+}
+
+static void check_ids(void)
+{
+	pid_t child = check_fork();
+	if (child == 0) {
+		gid_t groups[3] = { 5, 7, 9 }, now[8];
+		CHECK_IS(setgroups(3, groups), 0);
+		CHECK_IS(getgroups(0, NULL), 3);
+		CHECK_ERRNO(getgroups(2, now), EINVAL);
+		CHECK(getgroups(8, now) == 3 && memcmp(now, groups, sizeof(groups)) == 0);
+		uid_t real, effective, saved;
+		CHECK_IS(setresuid(1, 2, 3), 0);
+		CHECK_IS(getresuid(&real, &effective, &saved), 0);
+		CHECK(real == 1 && effective == 2 && saved == 3);
+		CHECK_IS(setuid(3), 0); // the effective one only: this is not root
+		CHECK(getuid() == 1 && geteuid() == 3);
+		CHECK_ERRNO(setuid(4), EPERM);
+		CHECK_IS(setreuid(3, 1), 0);
+		CHECK_IS(getresuid(&real, &effective, &saved), 0);
+		CHECK(real == 3 && effective == 1);
+		CHECK_ERRNO(setresuid(0, -1, -1), EPERM);
+		_exit(0);
+	}
+	CHECK_CHILD(child);
+}
+
+int main(int argc, char **argv)
+{
+	if (argc > 1) { // the set-user-ID program
+		CHECK(strcmp(argv[1], "ids") == 0);
+		CHECK(getuid() == NOBODY && geteuid() == 0 && getgid() == NOBODY && getegid() == 0);
+		return 23;
+	}
+	if (geteuid() != 0)
+		return SKIPPED;
+	char self[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	CHECK(length > 0);
+	self[length] = '\0';
+	enter_scratch_folder();
+	umask(022);
+	check_files();
+	check_set_user(self);
+	check_ids();
+	return 0;
+}
