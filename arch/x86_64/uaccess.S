@@ -149,6 +149,23 @@ hal_clear_user:
 hal_strncpy_from_user:
 	STAC_PATCHED
 	xorl %eax, %eax
+	movabsq $0x0101010101010101, %r9
+	movabsq $0x8080808080808080, %r10
+	jmp 12f
+// By words while 8 bytes fit. The load may reach behind the string into a page that is not there:
+// then the bytes are tried.
+10:	movq (%rsi,%rax), %rcx
+11:	movq %rcx, (%rdi,%rax)
+	movq %rcx, %r8
+	notq %rcx
+	subq %r9, %r8
+	andq %rcx, %r8
+	andq %r10, %r8			// the top bit of the first zero byte, and no lower one
+	jnz 13f
+	addq $8, %rax
+12:	leaq 8(%rax), %rcx
+	cmpq %rdx, %rcx
+	jbe 10b
 1:	cmpq %rdx, %rax
 	jae 2f
 	movb (%rsi,%rax), %cl
@@ -159,8 +176,13 @@ hal_strncpy_from_user:
 	jmp 1b
 2:	CLAC_PATCHED
 	ret
+13:	bsfq %r8, %r8
+	shrl $3, %r8d
+	addq %r8, %rax
+	jmp 2b
 3:	movq $-14, %rax			// EFAULT
 	jmp 2b
+	FIXUP 10b, 11b, 1b
 	FIXUP 1b, 2b, 3b
 
 // err_t hal_load_user32(const uint32_t *from, uint32_t *value)
