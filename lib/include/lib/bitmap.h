@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Bitmaps over arrays of unsigned long. Bits past the given length are never read as a result, and
-// fill and zero leave them clear; nothing here is atomic.
+// fill and zero leave them clear. Only bitmap_test() may meet changes by others.
 #pragma once
 
 #include <lib/types.h>
@@ -21,9 +21,12 @@ static inline void bitmap_clear(unsigned long *map, size_t bit)
 	map[bit / BITS_PER_LONG] &= ~(1ul << (bit % BITS_PER_LONG));
 }
 
+/** Others may change the word by atomic operations meanwhile. */
 static inline bool bitmap_test(const unsigned long *map, size_t bit)
 {
-	return (map[bit / BITS_PER_LONG] >> (bit % BITS_PER_LONG)) & 1;
+	unsigned long word = __atomic_load_n(&map[bit / BITS_PER_LONG], __ATOMIC_RELAXED);
+
+	return (word >> (bit % BITS_PER_LONG)) & 1;
 }
 
 /** The first set (clear) bit at or after @from; @bits when there is none. */
