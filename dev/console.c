@@ -62,7 +62,9 @@ static bool handle_irq(struct irq_handler *self)
 	if (has_more)
 		sched_waitq_wake_one_locked(&input.wq);
 	spin_unlock(&input.wq.lock);
-	return has_more;
+	// Also when there was nothing: a PLIC keeps an interrupt that came and went while the one
+	// before it was handled.
+	return true;
 }
 
 static bool can_work(void)
