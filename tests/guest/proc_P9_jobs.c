@@ -82,6 +82,8 @@ static void start_shell(void)
 	CHECK(master >= 0 && grantpt(master) == 0 && unlockpt(master) == 0);
 	shell = check_fork();
 	if (shell == 0) {
+		signal(SIGINT, SIG_DFL); // a shell that started this may have ignored them
+		signal(SIGQUIT, SIG_DFL);
 		setsid();
 		int slave = open(ptsname(master), O_RDWR); // its terminal from here on
 		CHECK(slave >= 0);
