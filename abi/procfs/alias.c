@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// What /proc/PID/fd/N leads to when the file has no name: a pipe, a terminal that the kernel opened, an
-// eventfd. Opening it gives a file of its own that hands everything on to the first one, so programs may
-// use /dev/stdin and /dev/stderr whatever they are connected to. (Linux opens the pipe anew.)
+// What /proc/PID/fd/N leads to when the file has no name: a pipe, a terminal that the kernel
+// opened, an eventfd. Opening it gives a file of its own that hands everything on to the first
+// one, so programs may use /dev/stdin and /dev/stderr whatever they are connected to. (Linux opens
+// the pipe anew.)
 #include "private.h"
 
 #include <mm/slab.h>

@@ -14,7 +14,7 @@
 
 typedef unsigned long long ull;
 
-// ---- stat -----------------------------------------------------------------------------------------
+// ---- stat ---------------------------------------------------------------------------------------
 
 static void put_cpu_times(struct text *out, const struct sched_cpu_stats *stats)
 {
@@ -68,7 +68,7 @@ err_t procfs_show_cpu_stat(struct text *out, const struct view_id *id)
 	return 0;
 }
 
-// ---- memory ---------------------------------------------------------------------------------------
+// ---- memory -------------------------------------------------------------------------------------
 
 static void note_tmpfs(void *arg, const char *source, const char *target, const char *type,
 		       const char *options)
@@ -87,9 +87,11 @@ static uint64_t file_pages(void)
 	for (size_t at = 0; at < targets.len; at += strlen(targets.data + at) + 1) {
 		const struct fs_at path = {FS_AT_CWD, targets.data + at};
 		struct fs_statfs stats;
-		if (!fs_statfs(&path, &stats) && stats.type == TMPFS_MAGIC &&
-		    stats.blocks > stats.blocks_free)
-			pages += (stats.blocks - stats.blocks_free) * stats.block_size / HAL_PAGE_SIZE;
+		if (fs_statfs(&path, &stats) || stats.type != TMPFS_MAGIC ||
+		    stats.blocks < stats.blocks_free)
+			continue;
+		uint64_t used = (stats.blocks - stats.blocks_free) * stats.block_size;
+		pages += used / HAL_PAGE_SIZE;
 	}
 	text_free(&targets);
 	return pages;
@@ -159,7 +161,9 @@ err_t procfs_show_vmstat(struct text *out, const struct view_id *id)
 
 static void put_slab(void *arg, const char *name, size_t size, uint64_t in_use, uint64_t total)
 {
-	text_printf(arg, "%-17s %6llu %6llu %6zu %4u %4u : tunables %4u %4u %4u : slabdata %6u %6u %6u\n",
+	text_printf(arg,
+		    "%-17s %6llu %6llu %6zu %4u %4u : tunables %4u %4u %4u"
+		    " : slabdata %6u %6u %6u\n",
 		    name, (ull)in_use, (ull)total, size,
 		    size < HAL_PAGE_SIZE ? (unsigned)(HAL_PAGE_SIZE / size) : 1,
 		    (unsigned)((size + HAL_PAGE_SIZE - 1) / HAL_PAGE_SIZE), 0, 0, 0, 0, 0, 0);
@@ -169,16 +173,17 @@ err_t procfs_show_slabinfo(struct text *out, const struct view_id *id)
 {
 	(void)id;
 	text_printf(out, "slabinfo - version: 2.1\n"
-			 "# name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab>"
-			 " : tunables <limit> <batchcount> <sharedfactor>"
+			 "# name            <active_objs> <num_objs> <objsize> <objperslab>"
+			 " <pagesperslab> : tunables <limit> <batchcount> <sharedfactor>"
 			 " : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	slab_for_each(put_slab, out);
 	return 0;
 }
 
-// ---- interrupts -----------------------------------------------------------------------------------
+// ---- interrupts ---------------------------------------------------------------------------------
 
-/** An interrupt is counted as a whole; all are sent to the CPU that connected them, in practice 0. */
+/** An interrupt is counted as a whole; all are sent to the CPU that connected them, in practice
+ *  0. */
 static void put_interrupt(void *arg, const struct irq_handler *handler)
 {
 	struct text *out = arg;

@@ -48,7 +48,7 @@ struct mm_space *procfs_get_space(const struct view_id *id)
 	return space;
 }
 
-// ---- is it there, whose is it ---------------------------------------------------------------------
+// ---- is it there, whose is it -------------------------------------------------------------------
 
 /** Thread @tid of @process (locked); the process's own number: any that is left. */
 static struct thread *find_thread(struct process *process, uint32_t tid)
@@ -111,7 +111,7 @@ bool view_id_may_trace(const struct view_id *id)
 	return !procfs_inspect(id, check_trace, &may) && may;
 }
 
-// ---- the copy -------------------------------------------------------------------------------------
+// ---- the copy -----------------------------------------------------------------------------------
 
 static void copy_cred(struct procfs_info *info, const struct cred *cred)
 {

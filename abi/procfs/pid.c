@@ -10,7 +10,7 @@
 
 typedef unsigned long long ull;
 
-// ---- links ----------------------------------------------------------------------------------------
+// ---- links --------------------------------------------------------------------------------------
 
 static void find_exe(void *arg, struct process *process)
 {
@@ -92,7 +92,7 @@ static err_t follow_root(const struct view_id *id, struct fs_dentry **dentry)
 	return follow(id, find_root, dentry);
 }
 
-// ---- short files ----------------------------------------------------------------------------------
+// ---- short files --------------------------------------------------------------------------------
 
 static err_t show_comm(struct text *out, const struct view_id *id)
 {
@@ -190,7 +190,7 @@ static err_t store_oom(const struct view_id *id, char *text, size_t len)
 	return procfs_inspect(id, set_oom, &value);
 }
 
-// ---- limits ---------------------------------------------------------------------------------------
+// ---- limits -------------------------------------------------------------------------------------
 
 static void copy_limits(void *arg, struct process *process)
 {
@@ -239,7 +239,7 @@ static err_t show_limits(struct text *out, const struct view_id *id)
 	return 0;
 }
 
-// ---- mounts ---------------------------------------------------------------------------------------
+// ---- mounts -------------------------------------------------------------------------------------
 
 static void put_mount(void *arg, const char *source, const char *target, const char *type,
 		      const char *options)
@@ -288,7 +288,7 @@ static err_t show_mountinfo(struct text *out, const struct view_id *id)
 	return 0;
 }
 
-// ---- task directories -----------------------------------------------------------------------------
+// ---- task directories ---------------------------------------------------------------------------
 
 struct thread_search {
 	uint32_t from, found; // 0 = none
@@ -321,7 +321,7 @@ static err_t enter_thread(const struct view_id *id, uint32_t tid, struct view_id
 	return next_thread(id, tid) == (int64_t)tid ? 0 : -ENOENT;
 }
 
-// ---- the tables -----------------------------------------------------------------------------------
+// ---- the tables ---------------------------------------------------------------------------------
 
 #define PRIVATE_FILE(name_, mode_, show_)                                                          \
 	{.name = (name_), .mode = FS_IFREG | (mode_), .flags = VIEW_PRIVATE, .show = (show_)}
@@ -365,7 +365,7 @@ static const struct view_entry pid_entries[] = {
 };
 const struct view_dir procfs_pid_dir = VIEW_DIR(pid_entries);
 
-// ---- /proc as a directory of processes ------------------------------------------------------------
+// ---- /proc as a directory of processes ----------------------------------------------------------
 
 int64_t procfs_next_pid(const struct view_id *id, uint32_t from)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// /proc/PID/{fd,fdinfo}: the descriptors of a process. Its table is looked at with the process locked,
-// which keeps the table, and with the table locked, which keeps what is in its slots.
+// /proc/PID/{fd,fdinfo}: the descriptors of a process. Its table is looked at with the process
+// locked, which keeps the table, and with the table locked, which keeps what is in its slots.
 #include "private.h"
 
 #include <lib/bitmap.h>

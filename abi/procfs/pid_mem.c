@@ -31,8 +31,8 @@ static void put_memory(struct text *out, struct mm_space *space, vaddr_t start, 
 	kfree(page);
 }
 
-/** A program that wrote over the end of its arguments changed its title (setproctitle): that goes on
- *  into the environment, up to its first NUL. */
+/** A program that wrote over the end of its arguments changed its title (setproctitle): that goes
+ *  on into the environment, up to its first NUL. */
 static void put_arguments(struct text *out, struct mm_space *space)
 {
 	vaddr_t end = space->arg_end;
@@ -75,7 +75,7 @@ err_t procfs_show_auxv(struct text *out, const struct view_id *id)
 	return 0;
 }
 
-// ---- maps -----------------------------------------------------------------------------------------
+// ---- maps ---------------------------------------------------------------------------------------
 
 #define NAME_COLUMN 73
 

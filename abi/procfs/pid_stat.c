@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// /proc/PID/{stat,statm,status}: what ps, top and pgrep read. Fields that Linux has and this kernel has
-// no fact for are 0, as Linux itself prints what it does not keep.
+// /proc/PID/{stat,statm,status}: what ps, top and pgrep read. Fields that Linux has and this
+// kernel has no fact for are 0, as Linux itself prints what it does not keep.
 #include "private.h"
 
 #include <lib/bitmap.h>
@@ -144,8 +144,8 @@ static void put_memory(struct text *out, const struct view_id *id)
 static void put_signals(struct text *out, const struct procfs_info *info)
 {
 	text_printf(out, "SigQ:\t%llu/%llu\n", (ull)info->signals_queued, (ull)info->signals_max);
-	text_printf(out, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n", (ull)info->pending,
-		    (ull)info->shared_pending, (ull)info->blocked);
+	text_printf(out, "SigPnd:\t%016llx\nShdPnd:\t%016llx\nSigBlk:\t%016llx\n",
+		    (ull)info->pending, (ull)info->shared_pending, (ull)info->blocked);
 	text_printf(out, "SigIgn:\t%016llx\nSigCgt:\t%016llx\n", (ull)info->ignored,
 		    (ull)info->caught);
 }

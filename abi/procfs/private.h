@@ -18,14 +18,16 @@ extern const struct view_dir procfs_fd_dir, procfs_fdinfo_dir; // pid_fd.c
 int64_t procfs_next_pid(const struct view_id *id, uint32_t from);
 err_t procfs_enter_pid(const struct view_id *id, uint32_t pid, struct view_id *child);
 
-/** Call @visit with the process of @id, locked, if it is still the same one. 0, -ESRCH. Must not sleep. */
+/** Call @visit with the process of @id, locked, if it is still the same one. 0, -ESRCH. Must not
+ *  sleep. */
 err_t procfs_inspect(const struct view_id *id, void (*visit)(void *arg, struct process *process),
 		     void *arg);
 /** Its address space, with a reference; NULL: a zombie, or gone. */
 must_check struct mm_space *procfs_get_space(const struct view_id *id);
 
 // alias.c
-/** Where following a link to @file, which has no name, leads. Takes over the reference of its grant. */
+/** Where following a link to @file, which has no name, leads. Takes over the reference of its
+ *  grant. */
 must_check err_t procfs_alias_create(struct fs_super *super, struct file *file, uint32_t rights,
 				     struct fs_dentry **dentry);
 /** The file that @file stands for: itself unless it was opened so. */

@@ -22,8 +22,8 @@ static err_t show_cpuinfo(struct text *out, const struct view_id *id)
 	(void)id;
 	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
 		hal_cpu_describe((cpuid_t)cpu, line, sizeof(line));
-		text_printf(out, "processor\t: %zu\nmodel name\t: %s\nhardware id\t: %llu\n\n", cpu, line,
-			    (ull)bootinfo.cpus[cpu].hwid);
+		text_printf(out, "processor\t: %zu\nmodel name\t: %s\nhardware id\t: %llu\n\n", cpu,
+			    line, (ull)bootinfo.cpus[cpu].hwid);
 	}
 	return 0;
 }
@@ -109,7 +109,7 @@ static err_t show_devices(struct text *out, const struct view_id *id)
 	return 0;
 }
 
-// ---- links to the reader --------------------------------------------------------------------------
+// ---- links to the reader ------------------------------------------------------------------------
 
 static err_t show_self(struct text *out, const struct view_id *id)
 {
@@ -129,7 +129,7 @@ static err_t show_thread_self(struct text *out, const struct view_id *id)
 	return 0;
 }
 
-// ---- tables ---------------------------------------------------------------------------------------
+// ---- tables -------------------------------------------------------------------------------------
 
 static const char swaps[] = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n";
 static const char partitions[] = "major minor  #blocks  name\n\n";

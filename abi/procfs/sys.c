@@ -12,7 +12,7 @@
 
 static uint8_t boot_id[16];
 
-// ---- names ----------------------------------------------------------------------------------------
+// ---- names --------------------------------------------------------------------------------------
 
 static err_t show_uts(struct text *out, const char *field)
 {
@@ -72,14 +72,16 @@ static err_t show_version(struct text *out, const struct view_id *id)
 	return 0;
 }
 
-// ---- random ---------------------------------------------------------------------------------------
+// ---- random -------------------------------------------------------------------------------------
 
 static void put_uuid(struct text *out, uint8_t bytes[16])
 {
 	bytes[6] = (bytes[6] & 0x0f) | 0x40; // version 4, random
 	bytes[8] = (bytes[8] & 0x3f) | 0x80;
-	for (unsigned i = 0; i < 16; i++)
-		text_printf(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", bytes[i]);
+	for (unsigned i = 0; i < 16; i++) {
+		bool has_dash = i == 4 || i == 6 || i == 8 || i == 10;
+		text_printf(out, "%s%02x", has_dash ? "-" : "", bytes[i]);
+	}
 	text_printf(out, "\n");
 }
 
@@ -99,7 +101,7 @@ static err_t show_boot_id(struct text *out, const struct view_id *id)
 	return 0;
 }
 
-// ---- limits ---------------------------------------------------------------------------------------
+// ---- limits -------------------------------------------------------------------------------------
 
 /** As Linux reckons: threads may take an eighth of memory. */
 static err_t show_threads_max(struct text *out, const struct view_id *id)
@@ -112,7 +114,7 @@ static err_t show_threads_max(struct text *out, const struct view_id *id)
 	return 0;
 }
 
-// ---- tables ---------------------------------------------------------------------------------------
+// ---- tables -------------------------------------------------------------------------------------
 
 static const struct view_entry random_entries[] = {
 	VIEW_FILE("boot_id", show_boot_id),
@@ -123,7 +125,10 @@ static const struct view_entry random_entries[] = {
 static const struct view_dir random_dir = VIEW_DIR(random_entries);
 
 static const struct view_entry kernel_entries[] = {
-	{.name = "hostname", .mode = FS_IFREG | 0644, .show = show_hostname, .store = store_hostname},
+	{.name = "hostname",
+	 .mode = FS_IFREG | 0644,
+	 .show = show_hostname,
+	 .store = store_hostname},
 	{.name = "domainname",
 	 .mode = FS_IFREG | 0644,
 	 .show = show_domainname,

@@ -10,7 +10,7 @@
 
 #define SYSFS_MAGIC 0x62656572
 
-// ---- CPUs -----------------------------------------------------------------------------------------
+// ---- CPUs ---------------------------------------------------------------------------------------
 
 static err_t show_online(struct text *out, const struct view_id *id)
 {
@@ -104,7 +104,7 @@ static const struct view_dir cpu_dir = {
 	.enter = enter_cpu,
 };
 
-// ---- the clock ------------------------------------------------------------------------------------
+// ---- the clock ----------------------------------------------------------------------------------
 
 static err_t show_clock(struct text *out, const struct view_id *id)
 {
@@ -121,7 +121,7 @@ static const struct view_dir clock_dir = VIEW_DIR(clock_entries);
 static const struct view_entry clocks_entries[] = {VIEW_FOLDER("clocksource0", &clock_dir)};
 static const struct view_dir clocks_dir = VIEW_DIR(clocks_entries);
 
-// ---- the tree -------------------------------------------------------------------------------------
+// ---- the tree -----------------------------------------------------------------------------------
 
 static const struct view_dir empty_dir;
 static const struct view_entry system_entries[] = {

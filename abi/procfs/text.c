@@ -75,9 +75,10 @@ void text_put_list(struct text *text, const unsigned long *map, size_t bits)
 void text_put_mask(struct text *text, const unsigned long *map, size_t bits)
 {
 	for (size_t group = (bits + 31) / 32; group-- > 0;) {
-		uint32_t word = (uint32_t)(map[group * 32 / BITS_PER_LONG] >> group * 32 % BITS_PER_LONG);
-		unsigned digits = bits - group * 32 < 32 ? (unsigned)(bits - group * 32 + 3) / 4 : 8;
-		text_printf(text, "%0*x%s", (int)digits, word, group ? "," : "");
+		size_t bit = group * 32, left = bits - bit;
+		uint32_t word = (uint32_t)(map[bit / BITS_PER_LONG] >> bit % BITS_PER_LONG);
+		int digits = left < 32 ? (int)(left + 3) / 4 : 8;
+		text_printf(text, "%0*x%s", digits, word, group ? "," : "");
 	}
 }
 

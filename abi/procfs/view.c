@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Views as vnodes and files. A vnode is made when its name is looked up, and goes with the name. The
-// text of a file is made at a read at position 0, and kept with the open file for the reads that
-// follow: so what a program reads in pieces is of one moment, and rewinding shows the present.
+// Views as vnodes and files. A vnode is made when its name is looked up, and goes with the name.
+// The text of a file is made at a read at position 0, and kept with the open file for the reads
+// that follow: so what a program reads in pieces is of one moment, and rewinding shows the
+// present.
 #include "view.h"
 
 #include <lib/format.h>
@@ -43,7 +44,7 @@ static err_t make_text(struct view_node *node, struct text *out)
 	return err ? err : out->has_failed ? -ENOMEM : 0;
 }
 
-// ---- files ----------------------------------------------------------------------------------------
+// ---- files --------------------------------------------------------------------------------------
 
 static int64_t read_text(struct view_file *view, struct io_vec *io, uint64_t pos)
 {
@@ -122,7 +123,7 @@ static err_t open_text(struct vnode *vnode, uint32_t open_flags, struct file **f
 	return -ENOMEM;
 }
 
-// ---- directories ----------------------------------------------------------------------------------
+// ---- directories --------------------------------------------------------------------------------
 
 typedef bool (*emit_fn)(void *arg, const char *name, size_t len, uint64_t ino, uint8_t type,
 			int64_t next_pos);
@@ -271,7 +272,7 @@ static err_t view_lookup(struct vnode *vnode, const char *name, size_t len, stru
 	return make_node(entry, &id, vnode->super, make_ino(vnode->ino, name, len), found);
 }
 
-// ---- vnodes ---------------------------------------------------------------------------------------
+// ---- vnodes -------------------------------------------------------------------------------------
 
 static err_t view_open(struct vnode *vnode, uint32_t open_flags, struct file **file)
 {

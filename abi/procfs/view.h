@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// File systems whose files are views: texts that the kernel makes when they are read. A tree of const
-// tables says which names there are; directories of numbers (processes, threads, descriptors) ask.
+// File systems whose files are views: texts that the kernel makes when they are read. A tree of
+// const tables says which names there are; directories of numbers (processes, threads,
+// descriptors) ask.
 #pragma once
 
 #include "text.h"
@@ -61,7 +62,8 @@ struct view_fs {
 	bool is_made; // lock
 };
 void view_fs_init(struct view_fs *fs);
-must_check err_t view_fs_mount(struct view_fs *fs, const struct fs_type *type, struct fs_super **super);
+must_check err_t view_fs_mount(struct view_fs *fs, const struct fs_type *type,
+			       struct fs_super **super);
 
 /** What a view is of is still there, and who owns it (root's, but for processes). pid.c. */
 bool view_id_is_alive(const struct view_id *id, uint32_t *uid, uint32_t *gid);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// /proc is read while processes come, exec, make threads and end: every name is either there and read
-// whole, or gone with ENOENT or ESRCH.
+// /proc is read while processes come, exec, make threads and end: every name is either there and
+// read whole, or gone with ENOENT or ESRCH.
 // guest: CPUS 4
 #include <dirent.h>
 #include <limits.h>
@@ -27,7 +27,8 @@ static void live(void)
 		pthread_join(threads[i], NULL);
 }
 
-/** Processes without end: some with threads, some that end at once, some that become another program. */
+/** Processes without end: some with threads, some that end at once, some that become another
+ *  program. */
 static void churn(void)
 {
 	for (unsigned i = 0; !*has_ended; i++) {
@@ -36,7 +37,7 @@ static void churn(void)
 			if (i % 3 == 0)
 				live();
 			if (i % 3 == 1)
-				execl("/proc/self/exe", "test", "procfs_races", "exit", (char *)NULL);
+				execl("/proc/self/exe", "test", "procfs_races", "exit", NULL);
 			_exit(0);
 		}
 		CHECK_CHILD(child);
@@ -83,7 +84,7 @@ static void read_links(int dir, const char *name)
 		if (strcmp(name, "task") == 0)
 			(void)read_whole(fd, path);
 		else
-			CHECK(readlinkat(fd, entry->d_name, target, sizeof(target)) > 0 || is_gone());
+			CHECK(readlinkat(fd, entry->d_name, target, PATH_MAX) > 0 || is_gone());
 	}
 	closedir(links);
 }

@@ -72,8 +72,9 @@ TEST(abi, view_finds_names_and_numbers)
 
 TEST(abi, view_refuses_other_names)
 {
-	static const char *const names[] = {"", "n", "n5", "n12", "n02", "n+2", "n2 ", "fixe", "fixed2",
-					    "n99999999999999999999", "2"};
+	static const char *const names[] = {
+		"",    "n",    "n5",	 "n12", "n02",			  "n+2",
+		"n2 ", "fixe", "fixed2", "2",	"n99999999999999999999"};
 	static struct view_fs fs = {.root = &root};
 	struct fs_super *super;
 	struct vnode *vnode;
