@@ -36,7 +36,8 @@ bool timer_cancel(struct timer *timer);
 bool timer_cancel_sync(struct timer *timer);
 static inline bool timer_is_queued(struct timer *timer)
 {
-	return load_relaxed(&timer->cpu_plus_1) != 0;
+	// Acquire: who sees "no" may set it again, after the CPU that took it off its queue.
+	return load_acquire(&timer->cpu_plus_1) != 0;
 }
 
 /** Called by kernel/main.c: clock found, then on each CPU. */
