@@ -2,6 +2,7 @@
 // Job control as a user has it: an interactive shell on a pseudo terminal, to which Ctrl-C, Ctrl-Z,
 // fg, bg and jobs are typed. Who is in the foreground is asked of the terminal.
 // guest: CPUS 4
+#include <dirent.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <termios.h>
@@ -136,6 +137,36 @@ static void wait_stopped(pid_t pid)
 	CHECK(!"the process stops");
 }
 
+/** How many programs but shells are in @group. */
+static int count_programs(pid_t group)
+{
+	char path[300], stat[256], comm[64];
+	int count = 0, pgrp;
+	DIR *proc = opendir("/proc");
+	CHECK(proc != NULL);
+	for (struct dirent *entry; (entry = readdir(proc));) {
+		snprintf(path, sizeof(path), "/proc/%s/stat", entry->d_name);
+		int fd = entry->d_name[0] <= '9' ? open(path, O_RDONLY) : -1;
+		ssize_t n = fd < 0 ? 0 : read(fd, stat, sizeof(stat) - 1);
+		close(fd);
+		stat[n > 0 ? n : 0] = 0;
+		if (sscanf(stat, "%*d (%63[^)]) %*c %*d %d", comm, &pgrp) == 2 && pgrp == group)
+			count += strcmp(comm, "sh") != 0;
+	}
+	closedir(proc);
+	return count;
+}
+
+static void wait_programs(pid_t group, int count)
+{
+	for (int ms = 0; ms < PATIENCE_MS; ms++) {
+		if (count_programs(group) == count)
+			return;
+		sleep_ms(1);
+	}
+	CHECK(!"all of the pipeline runs");
+}
+
 int main(void)
 {
 	start_shell();
@@ -177,6 +208,7 @@ int main(void)
 	// A pipeline is one group: all of it dies.
 	type("sleep 1000 | sleep 1000 | cat\n");
 	job = wait_job("sleep");
+	wait_programs(job, 3);
 	type("\003");
 	expect("ready> ");
 	CHECK_ERRNO(kill(-job, 0), ESRCH);
