@@ -172,16 +172,6 @@ void fs_dentry_get(struct fs_dentry *dentry)
 	fetch_add_relaxed(&dentry->refs, 1);
 }
 
-bool dentry_try_get(struct fs_dentry *dentry)
-{
-	uint32_t refs = load_relaxed(&dentry->refs);
-	while (refs) {
-		if (likely(cas_acquire(&dentry->refs, &refs, refs + 1)))
-			return true;
-	}
-	return false;
-}
-
 void dentry_note_unused(struct fs_dentry *dentry)
 {
 	if (!list_is_linked(&dentry->unused))

@@ -181,34 +181,40 @@ err_t fs_open_walk(const struct fs_at *at, unsigned walk_flags, uint32_t flags, 
 	return err ? err : open_dentry(dentry, flags | FS_OPEN_EXEC, false, file);
 }
 
-err_t fs_open(const struct fs_at *at, uint32_t flags, uint32_t mode, struct file **file)
+static no_inline err_t open_special(const struct fs_at *at, uint32_t flags, uint32_t mode,
+				    struct file **file)
 {
 	struct fs_dentry *dentry;
 	unsigned walk_flags = 0;
-	if (unlikely(flags & (FS_OPEN_DIRECTORY | FS_OPEN_NOFOLLOW | FS_OPEN_NO_SYMLINKS | O_PATH))) {
-		if (flags & O_PATH)
-			flags &= O_PATH | O_CLOEXEC | FS_OPEN_DIRECTORY | FS_OPEN_NOFOLLOW |
-				 FS_OPEN_NO_SYMLINKS;
-		if (flags & FS_OPEN_DIRECTORY)
-			walk_flags |= FS_DIRECTORY;
-		if (flags & FS_OPEN_NOFOLLOW)
-			walk_flags |= FS_NOFOLLOW;
-		if (flags & FS_OPEN_NO_SYMLINKS)
-			walk_flags |= FS_NO_SYMLINKS;
-	}
-	if (unlikely(flags & (O_CREAT | FS_OPEN_TMPFILE))) {
-		if (flags & FS_OPEN_TMPFILE) {
-			err_t err = walk_to(at, FS_DIRECTORY, &dentry);
-			if (err)
-				return err;
-			err = open_nameless(dentry, flags, mode, file);
-			fs_dentry_put(dentry);
-			return err;
-		}
+	if (flags & O_PATH)
+		flags &= O_PATH | O_CLOEXEC | FS_OPEN_DIRECTORY | FS_OPEN_NOFOLLOW |
+			 FS_OPEN_NO_SYMLINKS;
+	if (flags & (FS_OPEN_DIRECTORY | FS_OPEN_TMPFILE))
+		walk_flags |= FS_DIRECTORY;
+	if (flags & FS_OPEN_NOFOLLOW)
+		walk_flags |= FS_NOFOLLOW;
+	if (flags & FS_OPEN_NO_SYMLINKS)
+		walk_flags |= FS_NO_SYMLINKS;
+	if ((flags & O_CREAT) && !(flags & FS_OPEN_TMPFILE))
 		return flags & FS_OPEN_DIRECTORY ? -EINVAL
 						 : open_creating(at, walk_flags, flags, mode, file);
-	}
 	err_t err = walk_to(at, walk_flags, &dentry);
+	if (err)
+		return err;
+	if (!(flags & FS_OPEN_TMPFILE))
+		return open_dentry(dentry, flags, false, file);
+	err = open_nameless(dentry, flags, mode, file);
+	fs_dentry_put(dentry);
+	return err;
+}
+
+err_t fs_open(const struct fs_at *at, uint32_t flags, uint32_t mode, struct file **file)
+{
+	struct fs_dentry *dentry;
+	if (unlikely(flags & (FS_OPEN_DIRECTORY | FS_OPEN_NOFOLLOW | FS_OPEN_NO_SYMLINKS | O_PATH |
+			      O_CREAT | FS_OPEN_TMPFILE)))
+		return open_special(at, flags, mode, file);
+	err_t err = walk_to(at, 0, &dentry);
 	return unlikely(err) ? err : open_dentry(dentry, flags, false, file);
 }
 

@@ -22,11 +22,6 @@ struct link_buf {
 	char text[LINK_SIZE + 1];
 };
 
-struct fs_dentry *fs_current_root(void)
-{
-	struct fs_context *context = current_thread()->fs.context;
-	return likely(context) ? load_acquire(&context->root) : fs_root;
-}
 
 struct fs_dentry *fs_current_cwd(void)
 {
@@ -35,13 +30,9 @@ struct fs_dentry *fs_current_cwd(void)
 }
 
 /** The directory in which the walk of a relative path begins. */
-static err_t find_start(const struct fs_walk *walk, struct fs_dentry **start)
+static no_inline err_t find_relative(const struct fs_walk *walk, struct fs_dentry **start)
 {
 	int dirfd = walk->at->dirfd;
-	if (likely(*walk->at->path == '/')) {
-		*start = fs_current_root();
-		return 0;
-	}
 	if (dirfd == FS_AT_CWD) {
 		*start = fs_current_cwd();
 		return 0;
@@ -54,6 +45,14 @@ static err_t find_start(const struct fs_walk *walk, struct fs_dentry **start)
 	if (*start)
 		return 0;
 	return *walk->at->path ? -ENOTDIR : -EBADF;
+}
+
+static inline err_t find_start(const struct fs_walk *walk, struct fs_dentry **start)
+{
+	if (unlikely(*walk->at->path != '/'))
+		return find_relative(walk, start);
+	*start = fs_current_root();
+	return 0;
 }
 
 static err_t check_search(const struct fs_walk *walk, struct vnode *dir)
@@ -276,7 +275,7 @@ static inline void walk_begin(struct fs_walk *walk, const struct fs_at *at, unsi
 	walk->has_slash = false;
 }
 
-int walk_fast(struct fs_walk *walk, const struct fs_at *at, unsigned flags)
+static always_inline int go_fast(struct fs_walk *walk, const struct fs_at *at, unsigned flags)
 {
 	struct fs_dentry *start;
 	uint32_t seq = load_acquire(&names_seq);
@@ -288,6 +287,11 @@ int walk_fast(struct fs_walk *walk, const struct fs_at *at, unsigned flags)
 		err = run(walk, start);
 	atomic_thread_fence(memory_order_acquire);
 	return likely(load_relaxed(&names_seq) == seq) ? err : WALK_SLOW;
+}
+
+int walk_fast(struct fs_walk *walk, const struct fs_at *at, unsigned flags)
+{
+	return go_fast(walk, at, flags);
 }
 
 err_t walk_locked(struct fs_walk *walk, const struct fs_at *at, unsigned flags)
@@ -318,19 +322,11 @@ void walk_end(struct fs_walk *walk)
 	fs_dentry_put(walk->start);
 }
 
-err_t walk_to(const struct fs_at *at, unsigned flags, struct fs_dentry **dentry)
+static no_inline err_t walk_to_slow(const struct fs_at *at, unsigned flags, struct fs_dentry **dentry)
 {
 	struct fs_walk walk;
-	int err = walk_fast(&walk, at, flags);
-	if (likely(err <= 0)) {
-		if (err)
-			return err;
-		*dentry = walk.dentry;
-		if (likely(!(walk.dentry->flags & DENTRY_DYNAMIC) && dentry_try_get(walk.dentry)))
-			return 0;
-	}
 	names_lock();
-	err = walk_locked(&walk, at, flags);
+	err_t err = walk_locked(&walk, at, flags);
 	if (!err) {
 		*dentry = walk.dentry;
 		fs_dentry_get(walk.dentry);
@@ -338,4 +334,16 @@ err_t walk_to(const struct fs_at *at, unsigned flags, struct fs_dentry **dentry)
 	walk_end(&walk);
 	names_unlock();
 	return err;
+}
+
+err_t walk_to(const struct fs_at *at, unsigned flags, struct fs_dentry **dentry)
+{
+	struct fs_walk walk;
+	int err = go_fast(&walk, at, flags);
+	if (unlikely(err))
+		return err < 0 ? err : walk_to_slow(at, flags, dentry);
+	*dentry = walk.dentry;
+	if (likely(!(walk.dentry->flags & DENTRY_DYNAMIC) && dentry_try_get(walk.dentry)))
+		return 0;
+	return walk_to_slow(at, flags, dentry);
 }

@@ -32,29 +32,78 @@ void pipe_free_pages(struct pipe *pipe)
 		kfree(pipe->pages);
 }
 
+enum { WAKE_READER = 1, WAKE_WRITER = 2 };
+
 static inline bool has_waiters(const struct sched_cond *cond)
 {
 	return unlikely(!sched_waitq_is_empty(&cond->waiters));
 }
 
-/** Copy what is there, or as much of it as @io takes. */
-static size_t take_out(struct pipe *pipe, struct io_vec *io)
+/** Who sleeps and can go on now. Locked. */
+static inline unsigned find_sleepers(const struct pipe *pipe)
 {
-	size_t done = 0;
+	unsigned who = 0;
+	if (has_waiters(&pipe->readable) && pipe_used(pipe))
+		who |= WAKE_READER;
+	if (has_waiters(&pipe->writable) && pipe->capacity - pipe_used(pipe) >= PIPE_BUF)
+		who |= WAKE_WRITER;
+	return who;
+}
+
+static void wake(struct pipe *pipe, unsigned who)
+{
+	if (who & WAKE_READER)
+		sched_cond_signal(&pipe->readable);
+	if (who & WAKE_WRITER)
+		sched_cond_signal(&pipe->writable);
+}
+
+/** Bytes at ring position @position, up to the end of the page or @max. */
+static inline uint32_t span(uint32_t position, uint64_t max)
+{
+	uint32_t room = HAL_PAGE_SIZE - position % HAL_PAGE_SIZE;
+	return max < room ? (uint32_t)max : room;
+}
+
+static inline struct frame **page_at(struct pipe *pipe, uint32_t position)
+{
+	return &pipe->pages[(position & (pipe->capacity - 1)) / HAL_PAGE_SIZE];
+}
+
+/** Copy what is there, or as much of it as @io takes. */
+static inline size_t take_out(struct pipe *pipe, struct io_vec *io)
+{
+	size_t done = 0, copied;
+	uint32_t n;
 	do {
-		uint32_t at = pipe->tail & (pipe->capacity - 1), offset = at % HAL_PAGE_SIZE;
-		size_t n = min(pipe_used(pipe), (uint32_t)HAL_PAGE_SIZE - offset);
-		n = min(n, (size_t)io->left);
-		const char *from = frame_direct(pipe->pages[at / HAL_PAGE_SIZE]);
-		size_t copied = io_vec_put(io, from + offset, n);
+		n = span(pipe->tail, min((uint64_t)pipe_used(pipe), io->left));
+		const char *from = frame_direct(*page_at(pipe, pipe->tail));
+		copied = put_bytes(io, from + pipe->tail % HAL_PAGE_SIZE, n);
 		pipe->tail += (uint32_t)copied;
 		done += copied;
-		if (copied < n)
-			break;
-	} while (io->left && pipe_used(pipe));
+	} while (unlikely(io->left && pipe_used(pipe)) && copied == n);
 	if (!pipe_used(pipe))
 		pipe->head = pipe->tail = 0; // the next bytes go into a page that is there, and cached
 	return done;
+}
+
+/** Sleep until there are bytes. On error the lock is not held: 0 is the end of input. */
+static no_inline int64_t wait_for_data(struct pipe *pipe, bool is_nonblock)
+{
+	while (!pipe_used(pipe)) {
+		int64_t err = pipe->writers && is_nonblock ? -EAGAIN : 0;
+		bool waits = pipe->writers && !is_nonblock;
+		if (waits && sched_cond_wait(&pipe->readable, &pipe->lock, NSEC_NEVER,
+					     SCHED_WAIT_INTERRUPTIBLE)) {
+			err = -ERESTARTSYS;
+			waits = false;
+		}
+		if (!waits) {
+			sched_mutex_unlock(&pipe->lock);
+			return err;
+		}
+	}
+	return 1;
 }
 
 int64_t pipe_get(struct pipe *pipe, struct io_vec *io, bool is_nonblock)
@@ -62,53 +111,38 @@ int64_t pipe_get(struct pipe *pipe, struct io_vec *io, bool is_nonblock)
 	if (unlikely(!io->left))
 		return 0;
 	sched_mutex_lock(&pipe->lock);
-	while (!pipe_used(pipe)) {
-		err_t err = is_nonblock ? -EAGAIN : 0;
-		if (!pipe->writers || is_nonblock) {
-			sched_mutex_unlock(&pipe->lock);
-			return pipe->writers ? err : 0;
-		}
-		if (sched_cond_wait(&pipe->readable, &pipe->lock, NSEC_NEVER,
-				    SCHED_WAIT_INTERRUPTIBLE)) {
-			sched_mutex_unlock(&pipe->lock);
-			return -ERESTARTSYS;
-		}
+	if (unlikely(!pipe_used(pipe))) {
+		int64_t n = wait_for_data(pipe, is_nonblock);
+		if (n <= 0)
+			return n;
 	}
 	size_t n = take_out(pipe, io);
-	bool has_room = pipe->capacity - pipe_used(pipe) >= PIPE_BUF;
-	bool wakes_writer = has_room && has_waiters(&pipe->writable);
-	bool wakes_reader = pipe_used(pipe) && has_waiters(&pipe->readable);
+	unsigned sleepers = find_sleepers(pipe);
 	sched_mutex_unlock(&pipe->lock);
-	if (wakes_writer)
-		sched_cond_signal(&pipe->writable);
-	if (wakes_reader)
-		sched_cond_signal(&pipe->readable);
-	if (has_room)
-		poll_notify(pipe->writer_poll, POLLOUT | POLLWRNORM);
-	return n ? (int64_t)n : -EFAULT;
+	if (unlikely(sleepers))
+		wake(pipe, sleepers);
+	poll_notify(pipe->writer_poll, POLLOUT | POLLWRNORM);
+	return likely(n) ? (int64_t)n : -EFAULT;
 }
 
 /** Copy up to @room bytes from @io: bytes copied, -EFAULT, -ENOMEM. */
-static int64_t put_in(struct pipe *pipe, struct io_vec *io, uint32_t room)
+static inline int64_t put_in(struct pipe *pipe, struct io_vec *io, uint32_t room)
 {
-	size_t done = 0;
-	while (io->left && done < room) {
-		uint32_t at = pipe->head & (pipe->capacity - 1), offset = at % HAL_PAGE_SIZE;
-		struct frame **page = &pipe->pages[at / HAL_PAGE_SIZE];
+	size_t done = 0, copied;
+	uint32_t n;
+	do {
+		struct frame **page = page_at(pipe, pipe->head);
 		if (unlikely(!*page)) {
 			*page = frame_alloc(0);
 			if (!*page)
 				return done ? (int64_t)done : -ENOMEM;
 		}
-		size_t n = min(room - done, (size_t)HAL_PAGE_SIZE - offset);
-		n = min(n, (size_t)io->left);
-		size_t copied = io_vec_take(io, (char *)frame_direct(*page) + offset, n);
+		n = span(pipe->head, min(io->left, (uint64_t)(room - done)));
+		copied = take_bytes(io, (char *)frame_direct(*page) + pipe->head % HAL_PAGE_SIZE, n);
 		pipe->head += (uint32_t)copied;
 		done += copied;
-		if (copied < n)
-			return done ? (int64_t)done : -EFAULT;
-	}
-	return (int64_t)done;
+	} while (unlikely(io->left && done < room) && copied == n);
+	return likely(done) ? (int64_t)done : -EFAULT;
 }
 
 /** Room that a write of @left more bytes waits for: small ones go in as one piece. */
@@ -119,19 +153,11 @@ static uint32_t needed_room(uint64_t total, uint64_t left, bool is_nonblock)
 	return (uint32_t)min(left, (uint64_t)PIPE_BUF);
 }
 
-static void announce_data(struct pipe *pipe, bool wakes_reader)
-{
-	if (wakes_reader)
-		sched_cond_signal(&pipe->readable);
-	poll_notify(pipe->reader_poll, POLLIN | POLLRDNORM);
-}
-
 /** Wait for room, after telling readers what is there. The lock is dropped meanwhile. */
 static err_t wait_for_room(struct pipe *pipe)
 {
 	if (pipe_used(pipe)) {
-		if (has_waiters(&pipe->readable))
-			sched_cond_signal(&pipe->readable);
+		wake(pipe, find_sleepers(pipe) & WAKE_READER);
 		poll_notify(pipe->reader_poll, POLLIN | POLLRDNORM);
 	}
 	return sched_cond_wait(&pipe->writable, &pipe->lock, NSEC_NEVER, SCHED_WAIT_INTERRUPTIBLE)
@@ -139,38 +165,42 @@ static err_t wait_for_room(struct pipe *pipe)
 		       : 0;
 }
 
-int64_t pipe_put(struct pipe *pipe, struct io_vec *io, bool is_nonblock)
+/** A write that does not fit, is large, or has nobody to read it. */
+static no_inline int64_t put_in_parts(struct pipe *pipe, struct io_vec *io, bool is_nonblock)
 {
 	uint64_t total = io->left;
 	int64_t done = 0, err = 0;
-	if (unlikely(!total))
-		return 0;
-	sched_mutex_lock(&pipe->lock);
 	do {
 		uint32_t room = pipe->capacity - pipe_used(pipe);
-		if (unlikely(!pipe->readers)) {
+		if (!pipe->readers) {
 			err = -EPIPE;
-		} else if (likely(room >= needed_room(total, io->left, is_nonblock))) {
-			int64_t n = put_in(pipe, io, room);
-			if (n < 0)
-				err = n;
-			else
-				done += n;
-			if (io->left && n < (int64_t)room)
-				break; // memory could not be read
-		} else {
+		} else if (room < needed_room(total, io->left, is_nonblock)) {
 			err = is_nonblock ? -EAGAIN : wait_for_room(pipe);
+		} else {
+			uint64_t wanted = min(io->left, (uint64_t)room);
+			int64_t n = put_in(pipe, io, room);
+			done += max(n, (int64_t)0);
+			if (n < (int64_t)wanted) // memory could not be read, or there is none
+				err = n < 0 ? n : -EFAULT;
 		}
 	} while (io->left && !err);
-	uint32_t used = pipe_used(pipe);
-	bool wakes_reader = used && has_waiters(&pipe->readable);
-	bool wakes_writer = pipe->capacity - used >= PIPE_BUF && has_waiters(&pipe->writable);
-	sched_mutex_unlock(&pipe->lock);
-	if (done)
-		announce_data(pipe, wakes_reader);
-	if (wakes_writer)
-		sched_cond_signal(&pipe->writable);
 	return done ? done : err;
+}
+
+int64_t pipe_put(struct pipe *pipe, struct io_vec *io, bool is_nonblock)
+{
+	if (unlikely(!io->left))
+		return 0;
+	sched_mutex_lock(&pipe->lock);
+	uint32_t room = pipe->capacity - pipe_used(pipe);
+	bool is_simple = io->left <= min(room, PIPE_BUF) && pipe->readers;
+	int64_t n = likely(is_simple) ? put_in(pipe, io, room) : put_in_parts(pipe, io, is_nonblock);
+	unsigned sleepers = find_sleepers(pipe);
+	sched_mutex_unlock(&pipe->lock);
+	if (unlikely(sleepers))
+		wake(pipe, sleepers);
+	poll_notify(pipe->reader_poll, POLLIN | POLLRDNORM);
+	return n;
 }
 
 /** Both sides look again: an end is gone. */

@@ -14,6 +14,7 @@
 #include <mm/io_vec.h>
 #include <mm/slab.h>
 #include <object/cred.h>
+#include <sched/thread.h>
 #include <uapi/errno.h>
 
 #define FS_LINKS_MAX 40
@@ -27,6 +28,29 @@ static inline uint32_t vnode_type(const struct vnode *vnode)
 static inline bool vnode_is_dir(const struct vnode *vnode)
 {
 	return vnode_type(vnode) == FS_IFDIR;
+}
+
+/** io_vec_put() and io_vec_take() of at most @io->left bytes, short for what lies in one piece of user
+ *  memory, as nearly all does. */
+static inline size_t put_bytes(struct io_vec *io, const void *from, size_t len)
+{
+	const struct io_piece *piece = io->pieces;
+	if (unlikely(io->is_kernel || piece->len - io->offset < len))
+		return io_vec_put(io, from, len);
+	size_t n = mm_copy_out_partial(piece->base + io->offset, from, len);
+	io->offset += n;
+	io->left -= n;
+	return n;
+}
+static inline size_t take_bytes(struct io_vec *io, void *to, size_t len)
+{
+	const struct io_piece *piece = io->pieces;
+	if (unlikely(io->is_kernel || piece->len - io->offset < len))
+		return io_vec_take(io, to, len);
+	size_t n = mm_copy_in_partial(to, piece->base + io->offset, len);
+	io->offset += n;
+	io->left -= n;
+	return n;
 }
 
 // Dentries: dentry.c.
@@ -139,7 +163,15 @@ static inline struct fs_dentry *dentry_find(struct fs_dentry *dir, const char *n
 must_check struct fs_dentry *dentry_create(struct fs_dentry *dir, const char *name, size_t len,
 					   struct vnode *vnode);
 /** Take a reference without the lock; false: it is dying. */
-bool dentry_try_get(struct fs_dentry *dentry);
+static inline bool dentry_try_get(struct fs_dentry *dentry)
+{
+	uint32_t refs = load_relaxed(&dentry->refs);
+	while (likely(refs)) {
+		if (likely(cas_acquire(&dentry->refs, &refs, refs + 1)))
+			return true;
+	}
+	return false;
+}
 // The lock of names is held:
 void dentry_attach(struct fs_dentry *dentry); // into its parent's directory
 void dentry_detach(struct fs_dentry *dentry); // out of it: drops the pin
@@ -185,7 +217,12 @@ must_check err_t walk_to(const struct fs_at *at, unsigned flags, struct fs_dentr
 
 /** The root that all others are mounted on. */
 extern struct fs_dentry *fs_root;
-struct fs_dentry *fs_current_root(void); // no reference: until the next sleep
+/** No reference: until the next sleep. */
+static inline struct fs_dentry *fs_current_root(void)
+{
+	struct fs_context *context = current_thread()->fs.context;
+	return likely(context) ? load_acquire(&context->root) : fs_root;
+}
 struct fs_dentry *fs_current_cwd(void);
 
 // names.c: all with the lock of names held.

@@ -207,7 +207,7 @@ static int64_t read_locked(struct tmpfs_file *file, struct io_vec *io, uint64_t 
 	while (left) {
 		uint64_t offset = pos & PAGE_MASK, n = min(left, (uint64_t)HAL_PAGE_SIZE - offset);
 		struct frame *frame = page_tree_find(&file->pages, pos >> HAL_PAGE_SHIFT);
-		uint64_t copied = frame ? io_vec_put(io, (char *)frame_direct(frame) + offset, n)
+		uint64_t copied = frame ? put_bytes(io, (char *)frame_direct(frame) + offset, n)
 					: io_vec_put_zeros(io, n);
 		done += copied;
 		if (unlikely(copied < n))
@@ -262,7 +262,7 @@ static int64_t write_page(struct tmpfs_file *file, struct io_vec *io, uint64_t p
 	err_t err = make_page(file, index, &frame);
 	if (err)
 		return err;
-	size_t copied = io_vec_take(io, (char *)frame_direct(frame) + offset, n);
+	size_t copied = take_bytes(io, (char *)frame_direct(frame) + offset, n);
 	frame_written(frame);
 	return copied ? (int64_t)copied : -EFAULT;
 }

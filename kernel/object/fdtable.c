@@ -137,7 +137,7 @@ static err_t grow(struct fdtable *table, uint32_t fd)
 	return 0;
 }
 
-static void set_slot(struct fdtable *table, uint32_t fd, struct grant *grant, uint32_t flags)
+static inline void set_slot(struct fdtable *table, uint32_t fd, struct grant *grant, uint32_t flags)
 {
 	struct fd_array *array = array_of(table);
 	bitmap_set(array->open, fd);
@@ -154,9 +154,9 @@ int fd_install(struct fdtable *table, struct grant *grant, uint32_t min_fd, uint
 	for (;;) {
 		struct fd_array *array = array_of(table);
 		uint32_t from = max(min_fd, table->first_free);
-		uint32_t fd = from < array->size
-				      ? (uint32_t)bitmap_find_next_zero(array->open, array->size, from)
-				      : from;
+		uint32_t fd = from;
+		if (from < array->size && unlikely(bitmap_test(array->open, from)))
+			fd = (uint32_t)bitmap_find_next_zero(array->open, array->size, from);
 		if (fd >= table->limit) {
 			spin_unlock(&table->lock);
 			return -EMFILE;

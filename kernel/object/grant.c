@@ -81,11 +81,12 @@ static struct grant *grant_release(struct grant *grant)
 	uint32_t rights = exchange_acq_rel(&grant->rights, 0);
 	if (rights && object->ops->grant_gone)
 		object->ops->grant_gone(object, rights);
-	irqflags_t flags = spin_lock_irqsave(&tree_lock);
-	struct grant *parent = grant->parent;
-	if (parent)
+	struct grant *parent = grant->parent; // for life
+	if (parent) {
+		irqflags_t flags = spin_lock_irqsave(&tree_lock);
 		list_remove(&grant->sibling);
-	spin_unlock_irqrestore(&tree_lock, flags);
+		spin_unlock_irqrestore(&tree_lock, flags);
+	}
 	if (!grant->is_embedded)
 		quiesce_defer(&grant->quiesce, free_grant);
 	object_put(object);
