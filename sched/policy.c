@@ -143,31 +143,46 @@ static void move_ready(struct runq *rq, struct thread *thread)
 	runq_push(to, thread, ENQUEUE_MOVE);
 }
 
-/** One look at @thread: true if it neither runs nor is ready on a CPU that it may not use. */
+static cpuid_t first_allowed(struct thread *thread)
+{
+	cpuid_t cpu = 0;
+	while (cpu + 1 < sched_cpus && !(online_runq(cpu) && sched_may_run_on(thread, cpu)))
+		cpu++;
+	return cpu;
+}
+
+/** One look at @thread: true if its CPU is one that it may use; else see to that. */
 static bool is_obeyed(struct thread *thread)
 {
 	irqflags_t flags;
 	struct runq *rq = lock_settled(thread, &flags);
 	uint32_t state = load_relaxed(&thread->state);
 	bool is_allowed = sched_may_run_on(thread, rq->cpu);
-	if (is_allowed || (state != THREAD_RUNNING && state != THREAD_READY)) {
-		unlock(rq, flags);
-		return true;
-	}
-	if (state == THREAD_RUNNING) {
+	if (!is_allowed && state == THREAD_RUNNING)
 		sched_kick(rq);
+	// One that has not left its stack belongs to the CPU that it is leaving until then.
+	if (is_allowed || load_acquire(&thread->on_cpu)) {
 		unlock(rq, flags);
-		return false;
+		return is_allowed;
 	}
-	// Still on the stack that it is leaving: only its CPU may have it until then.
-	bool is_leaving = load_acquire(&thread->on_cpu);
-	if (is_leaving)
-		unlock(rq, flags);
-	else {
+	if (state == THREAD_READY) {
 		move_ready(rq, thread);
-		hal_irq_restore(flags);
+	} else {
+		// Blocked: a direct switch takes it for allowed on the CPU where it ran last.
+		fair_depart(rq, thread);
+		store_relaxed(&thread->sched.cpu, first_allowed(thread));
+		spin_unlock(&rq->lock);
 	}
-	return !is_leaving;
+	hal_irq_restore(flags);
+	return true;
+}
+
+static void obey(struct thread *thread)
+{
+	while (!is_obeyed(thread)) {
+		sched_preempt_point(); // it may be ourselves
+		hal_cpu_relax();
+	}
 }
 
 err_t sched_set_affinity(struct thread *thread, const struct cpuset *cpus)
@@ -182,13 +197,12 @@ err_t sched_set_affinity(struct thread *thread, const struct cpuset *cpus)
 	store_release(&thread->sched.affinity, fresh);
 	unlock(rq, flags);
 	affinity_free_later(old);
-	// A direct switch looks at the set without the lock: after a grace period none is under way
-	// that has seen the old one.
-	if (load_acquire(&thread->ipc.state) != IPC_IDLE)
+	obey(thread);
+	// A direct switch looks without the lock: after a grace period none is under way that has
+	// seen the old set or the old CPU.
+	if (load_acquire(&thread->ipc.state) != IPC_IDLE) {
 		quiesce_wait();
-	while (!is_obeyed(thread)) {
-		sched_preempt_point(); // it may be ourselves
-		hal_cpu_relax();
+		obey(thread);
 	}
 	return 0;
 }

@@ -222,7 +222,9 @@ void sched_switch(enum switch_reason reason)
 
 void upcall_reschedule(void)
 {
-	sched_switch(SWITCH_PREEMPT);
+	// By exchange: a word that is set between a look and a store would be lost.
+	if (exchange_acq_rel(&hal_percpu()->resched, 0) & SCHED_RESCHED)
+		sched_switch(SWITCH_PREEMPT);
 }
 
 bool upcall_has_pending_work(void)

@@ -264,8 +264,23 @@ void sched_start(struct thread *thread)
 	hal_irq_restore(flags);
 }
 
+/** The same for the running thread: no lock, no switch. */
+static bool interrupt_self(struct thread *thread)
+{
+	uint32_t none = 0;
+	irqflags_t flags = hal_irq_save();
+	bool is_self = thread == current_thread() &&
+		       load_relaxed(&thread->state) == THREAD_RUNNING;
+	if (is_self) // a word that is set already leads to a look at `pending`, too
+		cas_acq_rel(&hal_percpu()->resched, &none, SCHED_PENDING);
+	hal_irq_restore(flags);
+	return is_self;
+}
+
 void sched_interrupt(struct thread *thread)
 {
+	if (interrupt_self(thread))
+		return;
 	// `pending` before what the thread does: it sets SLEEPING, or its ipc state, before it looks.
 	fence_seq_cst();
 	if (load_acquire(&thread->ipc.state) != IPC_IDLE)
