@@ -145,11 +145,12 @@ void mm_space_activate_slow(struct mm_space *space)
 	}
 	if ((tag ^ cpu->generation) >> MM_ASID_SHIFT)
 		join_generation(cpu, tag & ~(uint64_t)MM_ASID_MASK);
-	space->mmu_token = hal_mmu_token(space->root, tag & MM_ASID_MASK);
+	uint64_t token = hal_mmu_token(space->root, tag & MM_ASID_MASK);
+	__atomic_store_n(&space->mmu_token, token, __ATOMIC_RELAXED);
 	mark_active(space);
 	atomic_store_explicit(&cpu->asid_tag, tag, memory_order_relaxed);
 	spin_unlock(&asid.lock);
-	hal_mmu_activate(space->mmu_token);
+	hal_mmu_activate(token);
 	hal_mmu_sync();
 	atomic_store_explicit(&cpu->space, space, memory_order_release);
 }

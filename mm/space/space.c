@@ -47,6 +47,7 @@ struct mm_space *mm_space_create(void)
 	atomic_init(&space->asid_tag, MM_ASID_NONE);
 	atomic_init(&space->last_cpu, MM_NO_CPU);
 	space->root = hal_direct_paddr(space->table.root);
+	space->mmu_token = hal_mmu_token(space->root, 0);
 	sched_rwlock_init(&space->lock);
 	space->mmap_top = HAL_USER_TOP - STACK_ROOM;
 	space->search_from = space->mmap_top;

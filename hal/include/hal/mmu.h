@@ -8,6 +8,7 @@
 //   HAL_KMAP_BASE/_SIZE  for kernel stacks and other mappings made page by page, >= 512 MiB
 //   HAL_KERNEL_BASE   0xffffffff80000000, where the image is linked
 //   HAL_ASIDS         0: the port never tells spaces apart by ASID, 1: where the CPU can
+//   HAL_MMU_TOKEN_ASID_SHIFT  where the ASID stands in hal_mmu_token(root, asid)
 //   HAL_TLB_BROADCASTS   1: hal_tlb_flush_* reach all CPUs by themselves; 0: they are local
 #pragma once
 

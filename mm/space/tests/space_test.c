@@ -77,20 +77,20 @@ static struct t_file *file_of(struct mm_object *object)
 
 static void file_get(struct mm_object *object)
 {
-	__atomic_fetch_add(&file_of(object)->refs, 1, __ATOMIC_RELAXED);
+	fetch_add_relaxed(&file_of(object)->refs, 1);
 }
 
 static void file_put(struct mm_object *object)
 {
-	__atomic_fetch_sub(&file_of(object)->refs, 1, __ATOMIC_ACQ_REL);
+	fetch_sub_acq_rel(&file_of(object)->refs, 1);
 }
 
 static err_t file_get_page(struct mm_object *object, uint64_t index, bool for_write,
 			   struct frame **frame)
 {
 	struct t_file *file = file_of(object);
-	file->gets++;
-	file->write_gets += for_write;
+	fetch_add_relaxed(&file->gets, 1);
+	fetch_add_relaxed(&file->write_gets, for_write);
 	if (index >= file->pages)
 		return -EIO;
 	*frame = file->frames[index];

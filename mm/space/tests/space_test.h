@@ -40,7 +40,7 @@ void t_books_close(const struct t_books *books);
 struct t_file {
 	struct mm_object object;
 	uint64_t pages;
-	unsigned refs, gets, write_gets;
+	_Atomic uint32_t refs, gets, write_gets;
 	struct frame *frames[64];
 };
 void t_file_init(struct t_file *file, const struct mm_object_ops *ops, uint64_t pages);

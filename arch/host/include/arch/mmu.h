@@ -13,6 +13,7 @@
 #define HAL_KERNEL_BASE 0xffffffff80000000ul
 #define HAL_TLB_BROADCASTS 0
 #define HAL_ASIDS 1
+#define HAL_MMU_TOKEN_ASID_SHIFT 48
 
 void host_mmu_activate(paddr_t root, uint32_t asid);
 void host_mmu_sync_new(vaddr_t va);

@@ -8,6 +8,7 @@
 
 #define HAL_TLB_BROADCASTS 0
 #define HAL_ASIDS 1
+#define HAL_MMU_TOKEN_ASID_SHIFT SATP_ASID_SHIFT
 
 /** Physical address at which the image was loaded. */
 extern paddr_t riscv_image_phys;

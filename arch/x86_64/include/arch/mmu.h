@@ -14,6 +14,7 @@
 #define HAL_KERNEL_BASE X86_KERNEL_BASE
 #define HAL_TLB_BROADCASTS 0
 #define HAL_ASIDS 0
+#define HAL_MMU_TOKEN_ASID_SHIFT 0 // none
 
 extern pte_t x86_kernel_root[HAL_PT_ENTRIES];
 

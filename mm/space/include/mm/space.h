@@ -38,7 +38,7 @@ enum mm_area_flags {
 struct mm_space {
 	// Hot: read by every switch.
 	_Atomic uint64_t asid_tag;
-	uint64_t mmu_token; // of root and ASID: what hal_mmu_activate() takes
+	uint64_t mmu_token; // of root and ASID 0; constant
 	_Atomic uint32_t last_cpu; // a CPU whose bit in active is set, or MM_NO_CPU
 	paddr_t root;
 	struct cpuset active; // CPUs that may hold translations (atomic bits)
