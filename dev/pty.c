@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Pseudo terminals: /dev/ptmx makes one and is its master, /dev/pts/N its slave, a terminal like any
-// other. What programs write to the slave waits in a ring for the master to read; what the master
-// writes is typed at the slave.
+// Pseudo terminals: /dev/ptmx makes one and is its master, /dev/pts/N its slave, a terminal like
+// any other. What programs write to the slave waits in a ring for the master to read; what the
+// master writes is typed at the slave.
 //
-// A pty is made when none is free and kept for ever after, so pointers to it never go stale. It is free
-// when its master is closed and nobody has the slave open. pty_lock covers which are free, and is taken
-// before a slave's lock; everything else of a pty is under the slave's lock.
+// A pty is made when none is free and kept for ever after, so pointers to it never go stale. It is
+// free when its master is closed and nobody has the slave open. pty_lock covers which are free, and
+// is taken before a slave's lock; everything else of a pty is under the slave's lock.
 #include <dev/dev.h>
 #include <fs/vnode.h>
 #include <kernel/log.h>
