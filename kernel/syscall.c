@@ -1,18 +1,43 @@
 // SPDX-License-Identifier: MIT
-// System-call dispatch: everything that is not on the IPC fast path comes through here.
+// System-call dispatch: everything that is not on the IPC fast path comes through here. Every system
+// call pays for each instruction, so what is rare is out of line.
+#include <hal/atomic.h>
 #include <hal/irqflags.h>
+#include <hal/percpu.h>
 #include <hal/trapframe.h>
+#include <kernel/syscall.h>
 #include <kernel/upcall.h>
+#include <uapi/errno.h>
 #include <uapi/ipc.h>
+
+#define IPC_NR_COUNT (IPC_NR_LAST - IPC_NR_FIRST + 1)
+
+static no_inline void rare_syscall(struct trapframe *tf, uint64_t nr)
+{
+	if (nr - IPC_NR_FIRST < IPC_NR_COUNT)
+		native_syscalls[nr - IPC_NR_FIRST](tf);
+	else
+		upcall_unknown_syscall(tf, nr);
+}
 
 void upcall_syscall(struct trapframe *tf)
 {
-	hal_irq_enable();
 	uint64_t nr = hal_tf_syscall_nr(tf);
-	if (unlikely(nr - IPC_NR_FIRST <= IPC_NR_LAST - IPC_NR_FIRST))
-		upcall_native_syscall(tf);
-	else
-		upcall_linux_syscall(tf);
+	linux_syscall_fn fn = NULL;
+	hal_irq_enable();
+	if (likely(nr < LINUX_SYSCALLS))
+		fn = linux_syscalls[nr];
+	if (likely(fn != NULL)) {
+		int64_t result = fn(hal_tf_arg(tf, 0), hal_tf_arg(tf, 1), hal_tf_arg(tf, 2),
+				    hal_tf_arg(tf, 3), hal_tf_arg(tf, 4), hal_tf_arg(tf, 5));
+		if (likely(result > -ERESTARTSYS || result < -ERESTART_RESTARTBLOCK))
+			hal_tf_set_result(tf, result);
+		else
+			upcall_finish_syscall(tf, result);
+	} else {
+		rare_syscall(tf, nr);
+	}
 	hal_irq_disable();
-	exit_user_work(tf);
+	if (unlikely(load_relaxed(&hal_percpu()->resched)))
+		exit_user_work(tf);
 }

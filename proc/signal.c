@@ -279,6 +279,11 @@ static bool deliver(struct trapframe *tf, const struct siginfo *info)
 	return true;
 }
 
+void proc_restart_call(void)
+{
+	proc_set_pending(current_thread(), PEND_RESTART);
+}
+
 static void start_thread(struct thread *self)
 {
 	proc_clear_pending(self, PEND_START);

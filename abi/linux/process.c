@@ -5,6 +5,7 @@
 #include <fs/fs.h>
 #include <hal/context.h>
 #include <mm/space.h>
+#include <kernel/upcall.h>
 #include <lib/string.h>
 #include <object/fdtable.h>
 #include <proc/signal.h>
@@ -89,7 +90,7 @@ static int64_t exec(int dirfd, uaddr_t path_at, uint64_t argv, uint64_t envp, un
 		return err;
 	int64_t result = proc_exec(abi_frame(), dirfd, path.text, argv, envp, flags);
 	abi_put_path(&path);
-	return result;
+	return result ? result : SYSCALL_FRAME_WRITTEN;
 }
 
 SYSCALL3(execve, uaddr_t, path, uint64_t, argv, uint64_t, envp)

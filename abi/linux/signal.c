@@ -2,6 +2,7 @@
 // System calls of signals.
 #include "syscall.h"
 
+#include <kernel/upcall.h>
 #include <lib/string.h>
 #include <object/cred.h>
 #include <proc/signal.h>
@@ -67,7 +68,7 @@ SYSCALL2(rt_sigpending, uaddr_t, at, uint64_t, size)
 SYSCALL0(rt_sigreturn)
 {
 	signal_return(abi_frame());
-	return 0;
+	return SYSCALL_FRAME_WRITTEN;
 }
 
 SYSCALL2(rt_sigsuspend, uaddr_t, at, uint64_t, size)

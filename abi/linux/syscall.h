@@ -18,8 +18,6 @@
 #include <uapi/abi_arch.h>
 #include <uapi/errno.h>
 
-typedef int64_t (*syscall_fn)(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
-
 #define SYSCALL_ENTRY(name, call)                                                                  \
 	int64_t sys_##name(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f); \
 	int64_t sys_##name(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f) \

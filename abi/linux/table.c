@@ -3,14 +3,17 @@
 #include "syscall.h"
 
 #include <kernel/log.h>
+#include <kernel/syscall.h>
 #include <kernel/upcall.h>
+#include <lib/bitmap.h>
+#include <proc/signal.h>
 #include <sched/sched.h>
 
 #define SYSCALL(nr, name) int64_t sys_##name(uint64_t, uint64_t, uint64_t, uint64_t, uint64_t, uint64_t);
 #include <uapi/syscalls.def>
 #undef SYSCALL
 
-static const syscall_fn table[] = {
+const linux_syscall_fn linux_syscalls[LINUX_SYSCALLS] = {
 #define SYSCALL(nr, name) [nr] = sys_##name,
 #include <uapi/syscalls.def>
 #undef SYSCALL
@@ -25,8 +28,8 @@ static const char *const names[] = {
 /** Debug builds name each unknown call once. */
 static void note_unknown(uint64_t nr)
 {
-	static unsigned long noted[512 / BITS_PER_LONG];
-	if (!CONFIG_DEBUG || nr >= 512 || bitmap_test(noted, nr))
+	static unsigned long noted[LINUX_SYSCALLS / BITS_PER_LONG];
+	if (!CONFIG_DEBUG || nr >= LINUX_SYSCALLS || bitmap_test(noted, nr))
 		return;
 	bitmap_set(noted, nr);
 	log_info("linux: system call %llu is not there (asked for by %s)", (unsigned long long)nr,
@@ -38,28 +41,18 @@ const char *linux_syscall_name(uint64_t nr)
 	return nr < array_len(names) && names[nr] ? names[nr] : "?";
 }
 
-/** A call that was disturbed by a signal which somebody else has taken is made again. */
-static no_inline void finish_disturbed(struct thread *thread)
+void upcall_unknown_syscall(struct trapframe *tf, uint64_t nr)
 {
-	fetch_or_acq_rel(&thread->pending, 16); // PEND_RESTART of proc
-	sched_interrupt(thread);
+	note_unknown(nr);
+	hal_tf_set_result(tf, -ENOSYS);
 }
 
-void upcall_linux_syscall(struct trapframe *tf)
+void upcall_finish_syscall(struct trapframe *tf, int64_t result)
 {
-	uint64_t nr = hal_tf_syscall_nr(tf);
-	syscall_fn fn = nr < array_len(table) ? table[nr] : NULL;
-	if (unlikely(!fn)) {
-		note_unknown(nr);
-		hal_tf_set_result(tf, -ENOSYS);
-		return;
-	}
-	int64_t result = fn(hal_tf_arg(tf, 0), hal_tf_arg(tf, 1), hal_tf_arg(tf, 2),
-			    hal_tf_arg(tf, 3), hal_tf_arg(tf, 4), hal_tf_arg(tf, 5));
-	// execve and rt_sigreturn have written the whole frame.
-	if (unlikely(!hal_tf_is_syscall(tf)))
+	if (result == SYSCALL_FRAME_WRITTEN)
 		return;
 	hal_tf_set_result(tf, result);
-	if (unlikely(result <= -ERESTARTSYS && result >= -ERESTART_RESTARTBLOCK))
-		finish_disturbed(current_thread());
+	// If the signal that disturbed the call was another thread's to take, it is made again all the
+	// same: by the work before user mode.
+	proc_restart_call();
 }

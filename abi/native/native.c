@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Native calls that are not on the fast path: decode registers, call the core, write the result.
 #include <ipc/endpoint.h>
+#include <kernel/syscall.h>
 #include <kernel/upcall.h>
 #include <object/fdtable.h>
 #include <sched/thread.h>
@@ -64,54 +65,82 @@ static int64_t revoke(uint64_t fd)
 	return err;
 }
 
-/** Calls that only return a number. */
-static int64_t simple_call(struct trapframe *tf)
+static void native_null(struct trapframe *tf)
 {
-	uint64_t fd = hal_tf_ipc_fd(tf), rights = hal_tf_ipc_tag(tf), badge = hal_tf_ipc_word(tf, 0);
-	switch (hal_tf_syscall_nr(tf)) {
-	case IPC_NULL:
-		return 0;
-	case IPC_ENDPOINT:
-		return make_endpoint();
-	case IPC_RESTRICT:
-		return derive(fd, rights, NULL);
-	case IPC_MINT:
-		return derive(fd, rights, &badge);
-	case IPC_REVOKE:
-		return revoke(fd);
-	default:
-		return -ENOSYS;
-	}
+	hal_tf_set_result(tf, 0);
 }
 
-void upcall_native_syscall(struct trapframe *tf)
+static void native_endpoint(struct trapframe *tf)
 {
-	switch (hal_tf_syscall_nr(tf)) {
-	case IPC_CALL:
-		ipc_call(tf, IPC_BLOCKING);
-		break;
-	case IPC_TRY_CALL:
-		ipc_call(tf, IPC_TRY);
-		break;
-	case IPC_SEND:
-		ipc_send(tf, IPC_BLOCKING);
-		break;
-	case IPC_TRY_SEND:
-		ipc_send(tf, IPC_TRY);
-		break;
-	case IPC_RECV:
-		ipc_recv(tf, IPC_BLOCKING);
-		break;
-	case IPC_TRY_RECV:
-		ipc_recv(tf, IPC_TRY);
-		break;
-	case IPC_REPLY:
-		ipc_reply(tf);
-		break;
-	case IPC_REPLY_RECV:
-		ipc_reply_recv(tf);
-		break;
-	default:
-		hal_tf_set_result(tf, simple_call(tf));
-	}
+	hal_tf_set_result(tf, make_endpoint());
 }
+
+static void native_restrict(struct trapframe *tf)
+{
+	hal_tf_set_result(tf, derive(hal_tf_ipc_fd(tf), hal_tf_ipc_tag(tf), NULL));
+}
+
+static void native_mint(struct trapframe *tf)
+{
+	uint64_t badge = hal_tf_ipc_word(tf, 0);
+	hal_tf_set_result(tf, derive(hal_tf_ipc_fd(tf), hal_tf_ipc_tag(tf), &badge));
+}
+
+static void native_revoke(struct trapframe *tf)
+{
+	hal_tf_set_result(tf, revoke(hal_tf_ipc_fd(tf)));
+}
+
+/** Reply rights as descriptors are not there yet. */
+static void native_none(struct trapframe *tf)
+{
+	hal_tf_set_result(tf, -ENOSYS);
+}
+
+static void native_call(struct trapframe *tf)
+{
+	ipc_call(tf, IPC_BLOCKING);
+}
+
+static void native_try_call(struct trapframe *tf)
+{
+	ipc_call(tf, IPC_TRY);
+}
+
+static void native_send(struct trapframe *tf)
+{
+	ipc_send(tf, IPC_BLOCKING);
+}
+
+static void native_try_send(struct trapframe *tf)
+{
+	ipc_send(tf, IPC_TRY);
+}
+
+static void native_recv(struct trapframe *tf)
+{
+	ipc_recv(tf, IPC_BLOCKING);
+}
+
+static void native_try_recv(struct trapframe *tf)
+{
+	ipc_recv(tf, IPC_TRY);
+}
+
+const native_syscall_fn native_syscalls[] = {
+	[IPC_CALL - IPC_NR_FIRST] = native_call,
+	[IPC_REPLY_RECV - IPC_NR_FIRST] = ipc_reply_recv,
+	[IPC_RECV - IPC_NR_FIRST] = native_recv,
+	[IPC_REPLY - IPC_NR_FIRST] = ipc_reply,
+	[IPC_SEND - IPC_NR_FIRST] = native_send,
+	[IPC_NULL - IPC_NR_FIRST] = native_null,
+	[IPC_ENDPOINT - IPC_NR_FIRST] = native_endpoint,
+	[IPC_RESTRICT - IPC_NR_FIRST] = native_restrict,
+	[IPC_MINT - IPC_NR_FIRST] = native_mint,
+	[IPC_REVOKE - IPC_NR_FIRST] = native_revoke,
+	[IPC_REPLY_SAVE - IPC_NR_FIRST] = native_none,
+	[IPC_TRY_CALL - IPC_NR_FIRST] = native_try_call,
+	[IPC_TRY_RECV - IPC_NR_FIRST] = native_try_recv,
+	[IPC_TRY_SEND - IPC_NR_FIRST] = native_try_send,
+};
+_Static_assert(array_len(native_syscalls) == IPC_NR_LAST - IPC_NR_FIRST + 1, "all are there");

@@ -8,7 +8,7 @@
 #include <lib/types.h>
 #include <stdatomic.h>
 
-#define load_relaxed(p) (hal_explore_load(p), atomic_load_explicit((p), memory_order_relaxed))
+#define load_relaxed(p) (hal_explore_load(p), hal_atomic_load_relaxed(p))
 #define load_acquire(p) (hal_explore_load(p), atomic_load_explicit((p), memory_order_acquire))
 /** A load whose value is only used as an address: what it points to is read after it (address
  *  dependency; all three machines keep it without a barrier). */

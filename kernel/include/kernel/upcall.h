@@ -53,10 +53,12 @@ void upcall_pending_work(struct trapframe *tf);
 
 /** dev: current's process, which leads a session, ends: its terminal is let go and hung up. */
 void upcall_session_leader_exit(struct process *process);
-/** abi: the Linux call in @tf, and a native call that is not on the fast path. Interrupts on. They
- *  write the result into @tf themselves. */
-void upcall_linux_syscall(struct trapframe *tf);
-void upcall_native_syscall(struct trapframe *tf);
+/** abi: a number that no table has. */
+void upcall_unknown_syscall(struct trapframe *tf, uint64_t nr);
+/** abi: a Linux call ended with @result, -ERESTARTSYS to -ERESTART_RESTARTBLOCK: it was disturbed, or
+ *  (SYSCALL_FRAME_WRITTEN) it has written the whole frame itself. */
+#define SYSCALL_FRAME_WRITTEN (-ERESTARTNOINTR)
+void upcall_finish_syscall(struct trapframe *tf, int64_t result);
 /** abi: all rooms above sched are initialised, the root file system is unpacked, init is started.
  *  Runs in a thread of its own on the boot CPU, all CPUs online. */
 void upcall_start_user(void *unused);

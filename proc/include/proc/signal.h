@@ -27,6 +27,9 @@ void signal_set_temporary_mask(uint64_t mask);
 void signal_restore_mask(void);
 /** sigtimedwait. The signal's number or -EAGAIN, -EINTR. */
 must_check int64_t signal_wait(uint64_t set, nsec_t deadline, struct siginfo *info);
+/** The present system call was disturbed and is made again, or fails with -EINTR, on the way to user
+ *  mode, whether or not a signal is left by then. */
+void proc_restart_call(void);
 /** Linux's 128-byte siginfo_t of @info. */
 void signal_encode_info(void *linux_siginfo, const struct siginfo *info);
 /** rt_sigreturn: the result register afterwards. */
