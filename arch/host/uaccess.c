@@ -48,10 +48,11 @@ static size_t in_page(vaddr_t va, size_t len)
 	return min(len, HAL_PAGE_SIZE - va % HAL_PAGE_SIZE);
 }
 
-// Other CPUs of the same process may access the same bytes, which is their affair and no race of the
-// kernel: not instrumented.
-__attribute__((no_sanitize("thread"))) static void copy_bytes(volatile char *to,
-							       const volatile char *from, size_t n)
+// Threads of a process may access the same bytes in any order, and the kernel may copy the page
+// meanwhile; that is their affair and no race of the kernel.
+#define USER_ACCESS __attribute__((no_sanitize_thread))
+
+USER_ACCESS static void copy_bytes(volatile char *to, const volatile char *from, size_t n)
 {
 	while (n--)
 		*to++ = *from++;
@@ -121,7 +122,7 @@ static uint32_t *user_word(const uint32_t *at, bool is_write)
 	return user_address((vaddr_t)at, is_write);
 }
 
-err_t hal_load_user32(const uint32_t *from, uint32_t *value)
+USER_ACCESS err_t hal_load_user32(const uint32_t *from, uint32_t *value)
 {
 	irqflags_t flags = hal_irq_save();
 	uint32_t *word = user_word(from, false);
@@ -132,7 +133,7 @@ err_t hal_load_user32(const uint32_t *from, uint32_t *value)
 	return word ? 0 : -EFAULT;
 }
 
-err_t hal_store_user32(uint32_t *to, uint32_t value)
+USER_ACCESS err_t hal_store_user32(uint32_t *to, uint32_t value)
 {
 	irqflags_t flags = hal_irq_save();
 	uint32_t *word = user_word(to, true);
@@ -143,7 +144,7 @@ err_t hal_store_user32(uint32_t *to, uint32_t value)
 	return word ? 0 : -EFAULT;
 }
 
-err_t hal_cas_user32(uint32_t *at, uint32_t expected, uint32_t desired, uint32_t *old)
+USER_ACCESS err_t hal_cas_user32(uint32_t *at, uint32_t expected, uint32_t desired, uint32_t *old)
 {
 	irqflags_t flags = hal_irq_save();
 	uint32_t *word = user_word(at, true);
