@@ -31,10 +31,8 @@ static struct grant *get_grant(uint64_t fd)
 	struct grant *grant = fd <= UINT32_MAX
 				      ? fd_lookup(current_thread()->object.fds, (uint32_t)fd)
 				      : NULL;
-	if (grant && !grant_allows(grant, OBJECT_ENDPOINT))
+	if (grant && (!grant_allows(grant, OBJECT_ENDPOINT) || !grant_try_get(grant)))
 		grant = NULL;
-	if (grant)
-		grant_get(grant);
 	hal_irq_restore(flags);
 	return grant;
 }

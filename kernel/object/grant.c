@@ -2,7 +2,9 @@
 // Grants and their tree.
 //
 // The tree (parent, children, sibling) has one lock, taken only to derive, revoke and free; nothing
-// else is taken under it. A child keeps its parent alive, so a subtree is walked without recursion.
+// else is taken under it. A child keeps its parent in the tree, so a subtree is walked without
+// recursion; but not the parent's rights, which go with the last holder: else a client's descriptor
+// would keep the endpoint's receive right alive after the server's death.
 // Revocation zeroes the rights words under the lock, then waits a grace period: an operation that had
 // read the word before has ended (or is blocked and is found by the object's grant_gone()).
 #include <kernel/lock.h>
@@ -23,6 +25,7 @@ static void grant_init(struct grant *grant, struct object *object, uint32_t righ
 {
 	atomic_init(&grant->rights, rights);
 	atomic_init(&grant->refs, 1);
+	atomic_init(&grant->links, 1);
 	grant->object = object;
 	grant->badge = badge;
 	grant->parent = NULL;
@@ -55,7 +58,7 @@ err_t grant_derive(struct grant *parent, uint32_t rights, uint64_t badge, struct
 	err_t err = !have ? -EBADF : (rights & ~have) ? -EPERM : 0;
 	if (!err) {
 		object_get(parent->object);
-		grant_get(parent);
+		fetch_add_relaxed(&parent->links, 1);
 		grant->parent = parent;
 		atomic_init(&grant->rights, (have & OBJECT_TYPE_MASK) | rights);
 		list_push_back(&parent->children, &grant->sibling);
@@ -73,15 +76,12 @@ static void free_grant(struct quiesce *head)
 	slab_free(grant_cache, container_of(head, struct grant, quiesce));
 }
 
-/** No holder is left: tell the object, leave the tree. Returns the parent, whose reference this
- *  grant held and which may be the next to go. */
+/** Neither a holder nor a child is left: leave the tree. Returns the parent, to which this grant was a
+ *  link and which may be the next to go. */
 static struct grant *grant_release(struct grant *grant)
 {
 	struct object *object = grant->object;
-	uint32_t rights = exchange_acq_rel(&grant->rights, 0);
-	if (rights && object->ops->grant_gone)
-		object->ops->grant_gone(object, rights);
-	struct grant *parent = grant->parent; // for life
+	struct grant *parent = grant->parent;
 	if (parent) {
 		irqflags_t flags = spin_lock_irqsave(&tree_lock);
 		list_remove(&grant->sibling);
@@ -93,10 +93,20 @@ static struct grant *grant_release(struct grant *grant)
 	return parent;
 }
 
+static void drop_link(struct grant *grant)
+{
+	while (grant && fetch_sub_acq_rel(&grant->links, 1) == 1)
+		grant = grant_release(grant);
+}
+
 void grant_put(struct grant *grant)
 {
-	while (grant && fetch_sub_acq_rel(&grant->refs, 1) == 1)
-		grant = grant_release(grant);
+	if (fetch_sub_acq_rel(&grant->refs, 1) != 1)
+		return;
+	uint32_t rights = exchange_acq_rel(&grant->rights, 0);
+	if (rights && grant->object->ops->grant_gone)
+		grant->object->ops->grant_gone(grant->object, rights);
+	drop_link(grant);
 }
 
 /** The next grant of @top's subtree in depth-first order; NULL at the end (tree lock). */
@@ -112,16 +122,25 @@ static struct grant *next_descendant(struct grant *top, struct grant *at)
 	return NULL;
 }
 
-/** Kill one living descendant of @top; it is returned with a reference, so that its object can be
- *  told outside the lock. NULL: none is alive. */
+/** A link to a grant of the tree, unless it is about to leave it (tree lock). */
+static bool try_link(struct grant *grant)
+{
+	uint32_t links = load_relaxed(&grant->links);
+	while (links && !cas_acq_rel(&grant->links, &links, links + 1))
+		;
+	return links != 0;
+}
+
+/** Kill one living descendant of @top; it is returned with a link, so that its object can be told
+ *  outside the lock (not if *@rights is 0: its last holder was quicker). NULL: none is alive. */
 static struct grant *kill_one(struct grant *top, uint32_t *rights)
 {
 	irqflags_t flags = spin_lock_irqsave(&tree_lock);
 	struct grant *at = next_descendant(top, top);
-	while (at && !(*rights = exchange_acq_rel(&at->rights, 0)))
+	while (at && !(load_relaxed(&at->rights) && try_link(at)))
 		at = next_descendant(top, at);
 	if (at)
-		grant_get(at);
+		*rights = exchange_acq_rel(&at->rights, 0);
 	spin_unlock_irqrestore(&tree_lock, flags);
 	return at;
 }
@@ -133,9 +152,9 @@ void grant_revoke_descendants(struct grant *grant)
 	bool any = false;
 	while ((dead = kill_one(grant, &rights))) {
 		any = true;
-		if (dead->object->ops->grant_gone)
+		if (rights && dead->object->ops->grant_gone)
 			dead->object->ops->grant_gone(dead->object, rights);
-		grant_put(dead);
+		drop_link(dead);
 	}
 	if (any)
 		quiesce_wait();

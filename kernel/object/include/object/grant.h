@@ -15,9 +15,10 @@ struct grant {
 	_Atomic uint32_t refs; // slots and messages in flight
 	struct object *object; // holds a reference until the grant is freed
 	uint64_t badge;
-	struct grant *parent; // tree lock; holds a reference
+	struct grant *parent; // tree lock; for life; holds a link
 	struct list children, sibling; // tree lock
 	struct quiesce quiesce;
+	_Atomic uint32_t links; // children, and one for all refs; at 0 the grant is freed
 	uint32_t is_embedded; // inside its object (files): freed with it
 };
 
@@ -37,7 +38,16 @@ static inline void grant_get(struct grant *grant)
 {
 	fetch_add_relaxed(&grant->refs, 1);
 }
-/** One holder less. The last one drops the object reference; may sleep. */
+/** The same for a grant that may be losing its last holder; false: it has. */
+static inline bool grant_try_get(struct grant *grant)
+{
+	uint32_t refs = load_relaxed(&grant->refs);
+	while (refs && !cas_acq_rel(&grant->refs, &refs, refs + 1))
+		;
+	return refs != 0;
+}
+/** One holder less. With the last one go the rights; the grant stays in the tree while it has children,
+ *  whose rights are their own. May sleep. */
 void grant_put(struct grant *grant);
 
 /** Type and all bits of @wanted (type | rights) are there? False for revoked ones. */
