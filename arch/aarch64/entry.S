@@ -67,14 +67,11 @@
 	eret
 .endm
 
-// The same with the frame x0. If it is another thread's, tell that the stack of the one before is free.
+// The same with struct upcall_resume in x0 and x1.
 .macro return_frame
-	mrs	x9, tpidr_el1
-	ldr	x10, [x9, #PERCPU_STACK_LEFT]
 	mov	sp, x0
-	cbz	x10, .Lreturn\@
-	str	xzr, [x9, #PERCPU_STACK_LEFT]
-	stlr	wzr, [x10]
+	cbz	x1, .Lreturn\@
+	stlr	wzr, [x1]
 .Lreturn\@:
 	return_to_user
 .endm
@@ -267,8 +264,6 @@ hal_context_switch:
 	stp	x9, x10, [x0, #CONTEXT_SP]
 continue_next:
 	ldp	x9, x10, [x1, #CONTEXT_SP]
-	mrs	x11, tpidr_el1
-	str	x2, [x11, #PERCPU_ENTRY_SP]
 	msr	tpidr_el0, x10
 	cbz	x9, 1f
 	mov	sp, x9
@@ -294,8 +289,6 @@ hal_context_leave:
 	.globl hal_context_call_on_stack
 hal_context_call_on_stack:
 	sub	sp, x0, #TF_SIZE	// fn may go on to user mode through the frame
-	mrs	x9, tpidr_el1
-	str	x0, [x9, #PERCPU_ENTRY_SP]
 	mov	x9, x1
 	mov	x0, x2
 	mov	x29, xzr

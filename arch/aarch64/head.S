@@ -248,7 +248,6 @@ boot_high:
 	adrp	x10, _percpu_start
 	add	x10, x10, :lo12:_percpu_start
 	msr	tpidr_el1, x10
-	str	x9, [x10, #PERCPU_ENTRY_SP]
 	mov	x29, xzr
 	mov	x30, xzr
 	mov	x0, x20
@@ -278,7 +277,6 @@ secondary_high:
 	mov	sp, x12
 	ldr	x13, [x10, #SLOT_PERCPU]
 	msr	tpidr_el1, x13
-	str	x12, [x13, #PERCPU_ENTRY_SP]
 	mov	x29, xzr
 	mov	x30, xzr
 	b	arch_secondary

@@ -19,9 +19,7 @@ void offsets(void)
 
 	OFFSET(CONTEXT_SP, offsetof(struct hal_context, sp));
 
-	OFFSET(PERCPU_ENTRY_SP, offsetof(struct hal_percpu, entry_sp));
 	OFFSET(PERCPU_SCRATCH, offsetof(struct hal_percpu, scratch));
-	OFFSET(PERCPU_STACK_LEFT, offsetof(struct hal_percpu, stack_left));
 	OFFSET(PERCPU_EMERGENCY_SP, offsetof(struct hal_percpu, arch[ARCH_PERCPU_EMERGENCY_SP]));
 
 	OFFSET(FAULT_RESULT, -EFAULT);

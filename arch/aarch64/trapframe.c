@@ -3,7 +3,6 @@
 #include <arch/sysreg.h>
 #include <hal/context.h>
 #include <hal/fpu.h>
-#include <hal/percpu.h>
 #include <hal/trapframe.h>
 #include <lib/string.h>
 #include <uapi/errno.h>
@@ -44,10 +43,11 @@ void hal_tf_init_user(struct trapframe *tf, uint64_t pc, uint64_t sp)
 	*tf = (struct trapframe){.pc = pc, .sp = sp};
 }
 
-/** Whether @tf is the frame of the thread that runs here, whose TPIDR_EL0 is live. */
+/** Whether @tf is the frame of the thread that runs here, whose TPIDR_EL0 is live: it stands on the
+ *  stack in use. Between two stacks there is a guard page, so no other frame is as near. */
 static bool is_current_frame(const struct trapframe *tf)
 {
-	return tf == hal_stack_trapframe(hal_percpu()->entry_sp);
+	return (uintptr_t)tf - (uintptr_t)__builtin_frame_address(0) < HAL_KSTACK_SIZE;
 }
 
 void hal_tf_set_tls(struct trapframe *tf, struct hal_context *ctx, uint64_t tls)

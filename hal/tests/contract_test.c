@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The rest of the contract: every name in hal/include/hal that conformance_test.c does not call is
 // called here, or, where a call would end the test (halting, leaving a stack), at least linked, so
-// that a port with a name missing does not build. hal/PORTING.md says in which order to supply them.
+// that a port with a name missing does not build. hal/PORTING.md says in which order to supply
+// them.
 #include <hal/atomic.h>
 #include <hal/barrier.h>
 #include <hal/bootinfo.h>
@@ -108,7 +109,8 @@ TEST(hal, contexts_know_their_kind)
 
 TEST(hal, trapframe_carries_the_thread_pointer)
 {
-	static _Alignas(16) uint8_t stack[HAL_KSTACK_SIZE];
+	// On the stack in use, as the frame of the thread that runs is.
+	_Alignas(16) uint8_t stack[1024];
 	vaddr_t top = (vaddr_t)(stack + sizeof(stack));
 	struct trapframe *tf = hal_stack_trapframe(top);
 	struct hal_context parent, child;
@@ -123,7 +125,8 @@ TEST(hal, trapframe_carries_the_thread_pointer)
 	uint64_t of_parent = hal_tf_tls(tf, &parent);
 	hal_context_init_user(&child, top);
 	hal_context_copy_user(&child, &parent);
-	struct trapframe child_tf = *tf;
+	static struct trapframe child_tf; // not on this stack
+	child_tf = *tf;
 	hal_tf_set_tls(tf, &parent, 0);
 	if (entry_sp)
 		hal_context_set_entry_stack(entry_sp);

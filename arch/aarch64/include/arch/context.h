@@ -42,7 +42,6 @@ static inline void hal_context_swap_tls(struct hal_context *prev, struct hal_con
 
 static inline void hal_context_set_entry_stack(vaddr_t stack_top)
 {
-	// The exception itself starts at SP_EL1, which the return to user mode left at the top.
-	// entry_sp is for whoever wants to know whose stack a frame is on.
-	hal_percpu()->entry_sp = stack_top;
+	// An exception of user mode starts at SP_EL1, which the return to user mode left at the top.
+	(void)stack_top;
 }
