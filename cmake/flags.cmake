@@ -64,5 +64,11 @@ else()
 		target_link_options(kernel_flags INTERFACE -fuse-ld=lld)
 	else()
 		target_link_options(kernel_flags INTERFACE -no-pie -Wl,--no-warn-rwx-segments)
+		if(HALCYON_ARCH STREQUAL "aarch64")
+			# Debian's gcc asks for "full", which adds a veneer or not by the distance of data:
+			# the symbol table would then move functions.
+			target_link_options(kernel_flags INTERFACE -mno-fix-cortex-a53-843419
+				-Wl,--fix-cortex-a53-843419=adrp)
+		endif()
 	endif()
 endif()
