@@ -30,7 +30,7 @@ SYSCALL0(getegid)
 
 static err_t put3(uaddr_t a, uaddr_t b, uaddr_t c, uint32_t x, uint32_t y, uint32_t z)
 {
-	return mm_store_user32(a, x) || mm_store_user32(b, y) || mm_store_user32(c, z) ? -EFAULT : 0;
+	return abi_put32(a, x) || abi_put32(b, y) || abi_put32(c, z) ? -EFAULT : 0;
 }
 
 SYSCALL3(getresuid, uaddr_t, real, uaddr_t, effective, uaddr_t, saved)
@@ -211,7 +211,7 @@ static err_t check_header(uaddr_t at, struct cap_header *header)
 		return -EFAULT;
 	if (header->version == CAP_VERSION_3)
 		return 0;
-	return mm_store_user32(at, CAP_VERSION_3) ? -EFAULT : -EINVAL;
+	return abi_put32(at, CAP_VERSION_3) ? -EFAULT : -EINVAL;
 }
 
 SYSCALL2(capget, uaddr_t, header_at, uaddr_t, data_at)

@@ -352,7 +352,7 @@ static int64_t ioctl_file(struct file *file, uint32_t fd, uint32_t command, uint
 	case FIONCLEX:
 		return fd_set_flags(fds(), fd, 0);
 	case FIONBIO:
-		if (mm_load_user32(arg, &on))
+		if (abi_get32(arg, &on))
 			return -EFAULT;
 		if (on)
 			fetch_or_acq_rel(&file->flags, O_NONBLOCK);

@@ -137,7 +137,7 @@ SYSCALL4(wait4, int32_t, pid, uaddr_t, status_at, uint32_t, options, uaddr_t, ru
 	err_t err = proc_wait(who, id, options | WEXITED, &result);
 	if (err || !result.pid)
 		return err;
-	if (status_at && mm_store_user32(status_at, (uint32_t)result.status))
+	if (status_at && abi_put32(status_at, (uint32_t)result.status))
 		return -EFAULT;
 	if (rusage_at && put_rusage(rusage_at, result.user_time, result.system_time, 0, 0, 0))
 		return -EFAULT;
@@ -344,7 +344,7 @@ SYSCALL5(prctl, int, option, uint64_t, arg, uint64_t, arg3, uint64_t, arg4, uint
 		process->pdeath_signal = (uint32_t)arg;
 		return 0;
 	case PR_GET_PDEATHSIG:
-		return mm_store_user32(arg, process->pdeath_signal);
+		return abi_put32(arg, process->pdeath_signal);
 	case PR_GET_DUMPABLE:
 		return process->dumpable;
 	case PR_SET_DUMPABLE:
@@ -356,7 +356,7 @@ SYSCALL5(prctl, int, option, uint64_t, arg, uint64_t, arg3, uint64_t, arg4, uint
 		process->child_subreaper = arg != 0;
 		return 0;
 	case PR_GET_CHILD_SUBREAPER:
-		return mm_store_user32(arg, process->child_subreaper);
+		return abi_put32(arg, process->child_subreaper);
 	case PR_SET_NO_NEW_PRIVS:
 		if (arg != 1)
 			return -EINVAL;

@@ -81,13 +81,13 @@ SYSCALL1(sched_getscheduler, int32_t, tid)
 
 SYSCALL2(sched_getparam, int32_t, tid, uaddr_t, at)
 {
-	return WITH_THREAD(tid, mm_store_user32(at, thread->sched.rt_priority));
+	return WITH_THREAD(tid, abi_put32(at, thread->sched.rt_priority));
 }
 
 static int64_t set_policy(struct thread *thread, uint32_t policy, uaddr_t at)
 {
 	uint32_t priority;
-	if (mm_load_user32(at, &priority))
+	if (abi_get32(at, &priority))
 		return -EFAULT;
 	bool is_rt = policy == SCHED_FIFO || policy == SCHED_RR;
 	if (is_rt ? priority < 1 || priority > 99 : priority != 0)
@@ -128,9 +128,9 @@ SYSCALL2(sched_rr_get_interval, int32_t, tid, uaddr_t, at)
 SYSCALL3(getcpu, uaddr_t, cpu_at, uaddr_t, node_at, uaddr_t, unused)
 {
 	(void)unused;
-	if (cpu_at && mm_store_user32(cpu_at, this_cpu()))
+	if (cpu_at && abi_put32(cpu_at, this_cpu()))
 		return -EFAULT;
-	return node_at ? mm_store_user32(node_at, 0) : 0;
+	return node_at ? abi_put32(node_at, 0) : 0;
 }
 
 enum { PRIO_PROCESS, PRIO_PGRP, PRIO_USER };

@@ -67,6 +67,15 @@ struct linux_timeval {
 must_check err_t abi_get_timespec(uaddr_t at, nsec_t *ns);
 must_check err_t abi_put_timespec(uaddr_t at, nsec_t ns);
 must_check err_t abi_put_timeval(uaddr_t at, nsec_t ns);
+/** A number at any address: programs' structures need not be aligned (words of futexes must). -EFAULT. */
+must_check static inline err_t abi_put32(uaddr_t at, uint32_t value)
+{
+	return mm_copy_out(at, &value, sizeof(value));
+}
+must_check static inline err_t abi_get32(uaddr_t at, uint32_t *value)
+{
+	return mm_copy_in(value, at, sizeof(*value));
+}
 /** Absolute monotonic deadline from a relative timeout; 0 address = NSEC_NEVER. */
 must_check err_t abi_get_timeout(uaddr_t at, nsec_t *deadline);
 static inline nsec_t abi_deadline(nsec_t timeout)
