@@ -18,10 +18,10 @@
 #include <object/fdtable.h>
 #include <sched/direct.h>
 
-static no_inline struct trapframe *slow_path(struct trapframe *tf)
+static no_inline struct upcall_resume slow_path(struct trapframe *tf)
 {
 	upcall_syscall(tf);
-	return tf;
+	return (struct upcall_resume){tf, NULL};
 }
 
 /** @next is a blocked thread of the user kind that may run here, now, instead of @self. */
@@ -33,17 +33,17 @@ static always_inline bool may_switch_to(struct hal_percpu *cpu, struct thread *s
 
 /** Run @next here instead of @prev, which is in the user kind from now on: everything but the frame,
  *  which entry code swaps. */
-static always_inline struct trapframe *switch_to(struct hal_percpu *cpu, struct thread *prev,
-						 struct thread *next)
+static always_inline struct upcall_resume switch_to(struct hal_percpu *cpu, struct thread *prev,
+						    struct thread *next)
 {
 	hal_context_set_user(&prev->context);
 	if (next->mm.space != prev->mm.space)
 		mm_space_activate_fast(cpu, next->mm.space);
 	hal_context_swap_tls(&prev->context, &next->context);
-	return next->tf;
+	return (struct upcall_resume){next->tf, &prev->on_cpu};
 }
 
-struct trapframe *upcall_ipc_call(struct trapframe *tf)
+struct upcall_resume upcall_ipc_call(struct trapframe *tf)
 {
 	struct hal_percpu *cpu = hal_percpu();
 	struct thread *self = cpu->current;
@@ -86,7 +86,7 @@ struct trapframe *upcall_ipc_call(struct trapframe *tf)
 	return switch_to(cpu, self, server);
 }
 
-struct trapframe *upcall_ipc_reply_recv(struct trapframe *tf)
+struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 {
 	struct hal_percpu *cpu = hal_percpu();
 	struct thread *self = cpu->current, *caller = self->ipc.reply_to;

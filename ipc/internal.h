@@ -15,8 +15,8 @@ static always_inline void ipc_copy_request(struct trapframe *to, const struct tr
 	hal_tf_set_ipc_tag(to, tag);
 	hal_tf_set_ipc_badge(to, badge);
 	hal_tf_set_ipc_sender(to, ids);
-	if (IPC_TAG_WORDS(tag))
-		hal_tf_copy_ipc_words(to, from, IPC_TAG_WORDS(tag));
+	if (tag & 0xf)
+		hal_tf_copy_ipc_words(to, from, tag & 0xf); // above 8: as 8
 }
 
 /** Put the reply in @from into the frame @to of a caller: status, tag and words only. */
@@ -25,15 +25,14 @@ static always_inline void ipc_copy_reply(struct trapframe *to, const struct trap
 	uint64_t tag = hal_tf_ipc_tag(from);
 	hal_tf_set_result(to, 0);
 	hal_tf_set_ipc_tag(to, tag);
-	if (IPC_TAG_WORDS(tag))
-		hal_tf_copy_ipc_words(to, from, IPC_TAG_WORDS(tag));
+	if (tag & 0xf)
+		hal_tf_copy_ipc_words(to, from, tag & 0xf); // above 8: as 8
 }
 
-/** No unknown bits, and at most 8 words: bit 3 of the count stands alone. */
+/** The register path knows words and label. */
 static always_inline bool ipc_tag_is_valid(uint64_t tag)
 {
-	uint64_t rest = tag & ~(IPC_TAG_VALID & ~8ull);
-	return likely(!rest) || (rest == 8 && !(tag & 7));
+	return !(tag >> 32);
 }
 
 /** The one end of a blocked operation by anything but a message: @status and @tag_bits go into the

@@ -16,6 +16,10 @@
 #define BUCKETS 64
 
 static struct spinlock lock = SPINLOCK_INIT;
+// Spurious ones happen (a PLIC source that another CPU has just served): so many in a row are too many.
+#define UNCLAIMED_MAX 100u
+static uint32_t unclaimed; // interrupts in a row that no handler claimed (lock)
+
 static struct list buckets[BUCKETS]; // lock; zero until first use
 
 static struct list *bucket_of(uint32_t irq)
@@ -78,6 +82,14 @@ void irq_for_each(void (*visit)(void *arg, const struct irq_handler *handler), v
 	}
 }
 
+/** A level that nobody lowers would interrupt for ever. */
+static void mask_stray(uint32_t irq)
+{
+	unclaimed = 0;
+	hal_irqchip->mask(irq);
+	log_warn("irq: %u came %u times and is nobody's, masked", irq, UNCLAIMED_MAX);
+}
+
 /** Handlers run under the table's lock: they are short and take only locks below it. */
 void upcall_irq(uint32_t irq)
 {
@@ -93,10 +105,10 @@ void upcall_irq(uint32_t irq)
 		}
 	}
 	spin_unlock(&lock);
-	if (!was_handled) {
-		hal_irqchip->mask(irq);
-		log_warn("irq: %u is nobody's, masked", irq);
-	}
+	if (was_handled)
+		unclaimed = 0;
+	else if (++unclaimed >= UNCLAIMED_MAX)
+		mask_stray(irq);
 	if (hal_irqchip->eoi)
 		hal_irqchip->eoi(irq);
 }

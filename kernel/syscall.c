@@ -12,31 +12,31 @@
 
 #define IPC_NR_COUNT (IPC_NR_LAST - IPC_NR_FIRST + 1)
 
-static no_inline void rare_syscall(struct trapframe *tf, uint64_t nr)
+static always_inline void linux_syscall(struct trapframe *tf, uint64_t nr)
 {
-	if (nr - IPC_NR_FIRST < IPC_NR_COUNT)
-		native_syscalls[nr - IPC_NR_FIRST](tf);
-	else
+	linux_syscall_fn fn = linux_syscalls[nr];
+	if (unlikely(!fn)) {
 		upcall_unknown_syscall(tf, nr);
+		return;
+	}
+	int64_t result = fn(hal_tf_arg(tf, 0), hal_tf_arg(tf, 1), hal_tf_arg(tf, 2),
+			    hal_tf_arg(tf, 3), hal_tf_arg(tf, 4), hal_tf_arg(tf, 5));
+	if (likely(result > -ERESTARTSYS || result < -ERESTART_RESTARTBLOCK))
+		hal_tf_set_result(tf, result);
+	else
+		upcall_finish_syscall(tf, result);
 }
 
 void upcall_syscall(struct trapframe *tf)
 {
 	uint64_t nr = hal_tf_syscall_nr(tf);
-	linux_syscall_fn fn = NULL;
 	hal_irq_enable();
 	if (likely(nr < LINUX_SYSCALLS))
-		fn = linux_syscalls[nr];
-	if (likely(fn != NULL)) {
-		int64_t result = fn(hal_tf_arg(tf, 0), hal_tf_arg(tf, 1), hal_tf_arg(tf, 2),
-				    hal_tf_arg(tf, 3), hal_tf_arg(tf, 4), hal_tf_arg(tf, 5));
-		if (likely(result > -ERESTARTSYS || result < -ERESTART_RESTARTBLOCK))
-			hal_tf_set_result(tf, result);
-		else
-			upcall_finish_syscall(tf, result);
-	} else {
-		rare_syscall(tf, nr);
-	}
+		linux_syscall(tf, nr);
+	else if (likely(nr - IPC_NR_FIRST < IPC_NR_COUNT))
+		native_syscalls[nr - IPC_NR_FIRST](tf);
+	else
+		upcall_unknown_syscall(tf, nr);
 	hal_irq_disable();
 	if (unlikely(load_relaxed(&hal_percpu()->resched)))
 		exit_user_work(tf);

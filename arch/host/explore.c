@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
-// The search: which schedules are tried. Each run begins in the same state (that of a
-// snapshot; with sanitizers, in a process of its own) and follows a list of choices (the prefix), then takes the first option everywhere; its record of
-// the choices that it had gives the next prefix (depth first, replay from the start).
+// The search: which schedules are tried. Each run begins in the same state (that of a snapshot;
+// with sanitizers, in a process of its own) and follows a list of choices (the prefix), then takes
+// the first option everywhere; its record of the choices that it had gives the next prefix (depth
+// first, replay from the start).
 //
 // Bounds of preemptions are taken one after the other, so the first failure has the fewest. Three
 // things keep the number of runs small, and none hides a failure within the bound:
 //  - a preemption is tried only before accesses to objects that two CPUs use and one stores to. The
 //    set of those is learnt from random schedules and grows as runs meet more; when it grew, the
 //    bound is begun again;
-//  - a run that reaches a state (lab.c says when two are equal) from which no fewer preemptions were
-//    left before ends there;
+//  - a run that reaches a state (lab.c says when two are equal) from which no fewer preemptions
+//    were left before ends there;
 //  - where the CPU cannot go on (it waits, it spins), a switch costs nothing and all are tried.
 #include "explore.h"
 
@@ -23,7 +24,8 @@
 
 #include "snapshot.h"
 
-// The sanitizer keeps a memory of its own about the program's, which a snapshot would not bring back.
+// The sanitizer keeps a memory of its own about the program's, which a snapshot would not bring
+// back.
 #ifdef __SANITIZE_ADDRESS__
 #define EXPLORE_FORKS 1
 #else
@@ -82,9 +84,11 @@ static unsigned choose_replay(const uint32_t *cpus, unsigned n)
 {
 	struct explore_shared *e = explore_shared;
 
-	while (e->next_pick < e->pick_count && e->picks[e->next_pick].opportunity < lab_opportunity())
+	uint64_t here = lab_opportunity();
+
+	while (e->next_pick < e->pick_count && e->picks[e->next_pick].opportunity < here)
 		e->next_pick++;
-	if (e->next_pick == e->pick_count || e->picks[e->next_pick].opportunity != lab_opportunity())
+	if (e->next_pick == e->pick_count || e->picks[e->next_pick].opportunity != here)
 		return 0;
 	for (unsigned i = 0; i < n; i++) {
 		if (cpus[i] == e->picks[e->next_pick].cpu)
@@ -271,8 +275,8 @@ void explore_run_died(int signal, uintptr_t address, uintptr_t pc)
 			signal, address);
 		_exit(124);
 	}
-	snprintf(e->why, sizeof(e->why), "the run died in %s: signal %d, address %#lx%s", where, signal,
-		 address, signal == SIGALRM ? " (it spins without hal_cpu_relax()?)" : "");
+	snprintf(e->why, sizeof(e->why), "the run died in %s: signal %d, address %#lx%s", where,
+		 signal, address, signal == SIGALRM ? " (it spins without hal_cpu_relax()?)" : "");
 	finish(EXPLORE_CRASHED);
 }
 
@@ -326,7 +330,9 @@ static void run_once(void)
 
 static bool has_failed(void)
 {
-	return explore_shared->outcome == EXPLORE_FAILED || explore_shared->outcome == EXPLORE_CRASHED;
+	enum explore_outcome outcome = explore_shared->outcome;
+
+	return outcome == EXPLORE_FAILED || outcome == EXPLORE_CRASHED;
 }
 
 /** The prefix of the next run in depth-first order. False: that was the last. */
@@ -487,13 +493,13 @@ static void search_stack(void *unused)
 void explore_scenario_run(void)
 {
 	struct explore_shared *e = explore_shared;
+	vaddr_t top = (vaddr_t)e->stack + sizeof(e->stack);
 
 	hal_console = &capture;
 	if (EXPLORE_FORKS)
 		search();
 	e->start_percpu = hal_percpu();
-	host_asm_switch(&e->start_sp,
-			host_context_frame((vaddr_t)e->stack + sizeof(e->stack), search_stack, NULL));
+	host_asm_switch(&e->start_sp, host_context_frame(top, search_stack, NULL));
 	// Every run comes by here.
 	e->scenario->run(e->scenario);
 	finish(EXPLORE_PASSED);

@@ -54,6 +54,7 @@ struct host_tlb_entry {
 struct host_cpu {
 	cpuid_t number;
 	_Atomic uint32_t pending; // enum host_pending
+	_Atomic uint32_t *stack_left; // of the fast-path call that returns now (own CPU)
 	uint64_t deadline; // of the timer, UINT64_MAX = none; own CPU, or the token's holder
 	// Parallel: where a CPU without work sleeps.
 	pthread_t thread;

@@ -2,17 +2,17 @@
 // The CPU token and virtual time.
 //
 // All CPUs are stacks of one pthread. A CPU gives the token away at a lab point (if it is told to),
-// in hal_cpu_relax() and in hal_cpu_wait(); so between two points it runs alone, and what a run does
-// depends on nothing but the choices made at the points.
+// in hal_cpu_relax() and in hal_cpu_wait(); so between two points it runs alone, and what a run
+// does depends on nothing but the choices made at the points.
 //
 // Spins: a CPU that relaxed has *yielded* and is passed over until another CPU stores to something
 // that it read since its last relax. When every CPU waits or has yielded, time passes: to the next
 // deadline if all wait, else by a step that grows, for a spin may wait for the clock.
 //
-// Equal states: each CPU carries a hash of its history, which chains what it did to which object and
-// the hash of the store that it saw there. Two runs in which every CPU has the same hash made the
-// same conflicting accesses in the same order (their happens-before graphs are equal), and hence are
-// in the same state, for between points a CPU is deterministic. Loads commute with loads.
+// Equal states: each CPU carries a hash of its history, which chains what it did to which object
+// and the hash of the store that it saw there. Two runs in which every CPU has the same hash made
+// the same conflicting accesses in the same order (their happens-before graphs are equal), and
+// hence are in the same state, for between points a CPU is deterministic. Loads commute with loads.
 #include "lab.h"
 
 #include <string.h>
@@ -193,7 +193,7 @@ static void pass_time(void)
 	}
 	if (has_spinner) {
 		if (++lab.idle_passes > LAB_IDLE_PASSES_MAX)
-			explore_finish_failed("livelock: CPUs spin and nothing that they read changes");
+			explore_finish_failed("livelock: CPUs spin and what they read stays");
 		lab.time_step = min(max(2 * lab.time_step, (uint64_t)100), LAB_TIME_STEP_MAX);
 		to = min(to, lab.now + lab.time_step);
 	}

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Deterministic mode: one CPU runs at a time, all on one pthread, and passes the token on at points.
+// Deterministic mode: one CPU runs at a time, all on one pthread, and passes the token on at
+// points.
 #pragma once
 
 #include "host.h"
@@ -38,8 +39,8 @@ void lab_explore_begin(void);
 uint64_t lab_state_hash(void);
 
 // explore.c, called by lab.c while exploring
-/** Which of @n options: @option_cpus[i] runs next. With @can_stay option 0 is the CPU that runs, and
- *  any other costs a preemption. A CPU number with EXPLORE_TIME_BIT: time passes to its deadline. */
+/** Which of @n options: @option_cpus[i] runs next. With @can_stay option 0 is the CPU that runs,
+ *  and any other costs a preemption. With EXPLORE_TIME_BIT: time passes to its deadline. */
 unsigned explore_choose(const uint32_t *option_cpus, unsigned n, bool can_stay, enum lab_kind kind);
 /** A step was made: for the table. */
 void explore_step(cpuid_t cpu, enum lab_kind kind, const volatile void *object, const void *pc);

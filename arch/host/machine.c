@@ -38,7 +38,9 @@ struct host_cpu *host_cpu_of(cpuid_t cpu)
 
 struct hal_percpu *hal_percpu_of(cpuid_t cpu)
 {
-	return cpu < CPUS_MAX ? atomic_load_explicit(&percpu_areas[cpu], memory_order_acquire) : NULL;
+	if (cpu >= CPUS_MAX)
+		return NULL;
+	return atomic_load_explicit(&percpu_areas[cpu], memory_order_acquire);
 }
 
 size_t hal_percpu_size(void)

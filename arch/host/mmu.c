@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Memory of the laboratory. RAM is an arena of host memory at HAL_DIRECT_BASE; the KMAP window
-// follows the kernel's page table when a new entry is announced, and forgets when it is flushed; user
-// addresses are translated by software through a small TLB of each CPU, which keeps what it was not
-// told to forget, as hardware does.
+// follows the kernel's page table when a new entry is announced, and forgets when it is flushed;
+// user addresses are translated by software through a small TLB of each CPU, which keeps what it
+// was not told to forget, as hardware does.
 #include "snapshot.h"
 
 #include <string.h>
@@ -31,8 +31,8 @@ static void map_arena(void)
 	int prot = PROT_READ | PROT_WRITE;
 
 	if (host_config.mode == HOST_LAB) {
-		map_at(HAL_DIRECT_BASE, end, prot, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
-		       -1, 0);
+		map_at(HAL_DIRECT_BASE, end, prot,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	} else {
 		arena_fd = memfd_create("halcyon-ram", MFD_CLOEXEC);
 		if (arena_fd < 0 || ftruncate(arena_fd, (off_t)end))
@@ -153,7 +153,8 @@ void host_mmu_sync_new(vaddr_t va)
 		return;
 	}
 	// Private memory has one address: the page gets memory of its own, filled as the frame is.
-	if (!host_snapshot_covers(va) && mprotect((void *)va, HAL_PAGE_SIZE, PROT_READ | PROT_WRITE))
+	if (!host_snapshot_covers(va) &&
+	    mprotect((void *)va, HAL_PAGE_SIZE, PROT_READ | PROT_WRITE))
 		host_die("cannot map %#lx", va);
 	memcpy((void *)va, hal_direct(pa), HAL_PAGE_SIZE);
 }
@@ -163,7 +164,8 @@ static void kmap_forget(vaddr_t va)
 	unsigned level;
 
 	va = align_down(va, HAL_PAGE_SIZE);
-	if (va < HAL_KMAP_BASE || va >= HAL_KMAP_BASE + HAL_KMAP_SIZE || walk(kernel_root, va, &level))
+	if (va < HAL_KMAP_BASE || va >= HAL_KMAP_BASE + HAL_KMAP_SIZE ||
+	    walk(kernel_root, va, &level))
 		return;
 	// The page of a snapshot stays, for the next run begins with it.
 	if (host_snapshot_covers(va))
@@ -176,7 +178,7 @@ void host_mmu_activate(paddr_t root, uint32_t asid)
 	struct host_cpu *cpu = host_cpu();
 
 	if (asid >> host_config.asid_bits)
-		host_die("address space number %u has more than %u bits", asid, host_config.asid_bits);
+		host_die("ASID %u has more than %u bits", asid, host_config.asid_bits);
 	cpu->root = root;
 	cpu->asid = asid;
 	if (!host_config.asid_bits)

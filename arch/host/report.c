@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The command `explore`: reads its options, runs each scenario in a process of its own, prints one
-// TAP line for each and, for a failure, the list to replay it by and what each CPU did at each step.
+// TAP line for each and, for a failure, the list to replay it by and what each CPU did at each
+// step.
 #include "explore.h"
 
 #include <string.h>
@@ -118,8 +119,8 @@ static void parse_replay(const char *text)
 
 static void *shared_memory(size_t size)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE,
-		       -1, 0);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	if (p == MAP_FAILED)
 		host_die("no shared memory");
@@ -216,7 +217,7 @@ int explore_main(int argc, char **argv)
 		if (child < 0 || waitpid(child, &status, 0) != child || status) {
 			bad++;
 			if (child >= 0 && (!WIFEXITED(status) || WEXITSTATUS(status) > 1))
-				printf("not ok - explore.%s # died before its first run\n", s->name);
+				printf("not ok - explore.%s # did not get to a run\n", s->name);
 		}
 	}
 	printf("1..%u\n# %u of %u as expected\n", count, count - bad, count);

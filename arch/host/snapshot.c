@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The state in which every run of a search begins, and going back to it. All memory of the machine
-// (the program's data, RAM, kernel stacks, what host_local_alloc() gave) is made read-only once; the
-// first write to a page in any run saves the page and opens it for good. Going back copies the saved
-// pages, a few hundred kilobytes, which is a tenth of the cost of a process for each run.
+// (the program's data, RAM, kernel stacks, what host_local_alloc() gave) is made read-only once;
+// the first write to a page in any run saves the page and opens it for good. Going back copies the
+// saved pages, a few hundred kilobytes, which is a tenth of the cost of a process for each run.
 //
 // What the search itself keeps lies elsewhere: in shared memory, and on a stack of its own.
 #include "snapshot.h"

@@ -19,19 +19,21 @@ static struct trapframe *entry_frame(void)
 static void enter_syscall(void *arg)
 {
 	struct trapframe *tf = arg;
+	struct upcall_resume resume = {tf, NULL};
 
 	host_san_arrive(&host_cpu()->entry_stack);
 	switch (tf->nr) {
 	case IPC_CALL:
-		tf = upcall_ipc_call(tf);
+		resume = upcall_ipc_call(tf);
 		break;
 	case IPC_REPLY_RECV:
-		tf = upcall_ipc_reply_recv(tf);
+		resume = upcall_ipc_reply_recv(tf);
 		break;
 	default:
 		upcall_syscall(tf);
 	}
-	host_user_return(tf);
+	host_cpu()->stack_left = resume.stack_left;
+	host_user_return(resume.tf);
 }
 
 static void enter_irq(void *arg)
@@ -41,18 +43,6 @@ static void enter_irq(void *arg)
 	host_san_arrive(&host_cpu()->entry_stack);
 	host_irq_take(tf);
 	host_user_return(tf);
-}
-
-/** After the fast path returned another thread's frame: the stack of the thread before is left. */
-static void publish_stack_left(void)
-{
-	struct hal_percpu *self = hal_percpu();
-	_Atomic uint32_t *word = self->stack_left;
-
-	if (!word)
-		return;
-	self->stack_left = NULL;
-	store_release(word, 0);
 }
 
 /** Leave user mode: continue in @fn(trapframe) on the kernel stack; returns in user mode again. */
@@ -73,7 +63,11 @@ static void enter_kernel(struct trapframe *tf, void (*fn)(void *))
 	host_asm_enter(&tf->user.sp, (uintptr_t)tf, fn, tf);
 	// The thread may be on another CPU now, but its trapframe never moves.
 	host_san_arrive(&tf->user);
-	publish_stack_left();
+	// After the fast path returned another thread's frame: the stack of the one before is left.
+	_Atomic uint32_t *left = host_cpu()->stack_left;
+	host_cpu()->stack_left = NULL;
+	if (left)
+		store_release(left, 0);
 	tf->user.sp = 0;
 	hal_irq_enable();
 }

@@ -84,19 +84,16 @@ restore_user:
 ipc_call:
 	jal	upcall_ipc_call
 	mv	sp, a0
-	ld	t0, PERCPU_STACK_LEFT(tp)
-	beqz	t0, restore_user
+	beqz	a1, restore_user
 	j	leave_stack
 
 ipc_reply_recv:
 	jal	upcall_ipc_reply_recv
 	mv	sp, a0
-	ld	t0, PERCPU_STACK_LEFT(tp)
-	beqz	t0, restore_user
+	beqz	a1, restore_user
 leave_stack:	// from here on another CPU may run the thread that called
 	fence	rw, w
-	sw	zero, 0(t0)
-	sd	zero, PERCPU_STACK_LEFT(tp)
+	sw	zero, 0(a1)
 	j	restore_user
 
 other_user_trap:

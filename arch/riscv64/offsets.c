@@ -33,7 +33,6 @@ void offsets(void)
 	PERCPU(ENTRY_SP, entry_sp);
 	PERCPU(SCRATCH0, scratch[0]);
 	PERCPU(SCRATCH1, scratch[1]);
-	PERCPU(STACK_LEFT, stack_left);
 	PERCPU(SATP, arch[RISCV_PERCPU_SATP]);
 	PERCPU(SELF, arch[RISCV_PERCPU_SELF]);
 	PERCPU(EMERGENCY, arch[RISCV_PERCPU_EMERGENCY]);

@@ -44,14 +44,12 @@
 	iretq
 .endm
 
-// The fast path returned the frame at RAX: if it is another thread's, first leave this stack, then
-// say so (x86 keeps the order of the stores).
+// The fast path returned struct upcall_resume in RAX and RDX (x86 keeps the order of the stores).
 .macro SWITCH_FRAME
-	cmpq %rax, %rsp
-	je 3f
 	movq %rax, %rsp
-	movq %gs:GS_STACK_LEFT, %rcx
-	movl $0, (%rcx)
+	testq %rdx, %rdx
+	jz 3f
+	movl $0, (%rdx)
 3:
 .endm
 

@@ -36,7 +36,6 @@ void offsets(void)
 
 	EMIT(GS_SCRATCH, offsetof(struct hal_percpu, scratch));
 	EMIT(GS_RSP0, offsetof(struct x86_percpu, tss.rsp));
-	EMIT(GS_STACK_LEFT, offsetof(struct hal_percpu, stack_left));
 	EMIT(CTX_SP, offsetof(struct hal_context, sp));
 	EMIT(CTX_FS_BASE, offsetof(struct hal_context, fs_base));
 	EMIT(CTX_GS_BASE, offsetof(struct hal_context, gs_base));

@@ -21,9 +21,6 @@ struct hal_percpu {
 	_Atomic uint32_t resched; // != 0: call upcall_exit_work() before going back to user mode
 	uint32_t has_fpu; // floating-point unit is on and holds current's state
 	uintptr_t arch[6]; // the backend's own
-	/** Set by the IPC fast path when it returns another thread's frame: the word (on_cpu of the
-	 *  thread before) that entry code clears, with release order, once it is off that stack. */
-	_Atomic uint32_t *stack_left;
 	uintptr_t mm[3]; // mm/space's: which address space the MMU is set to (mm/space_inline.h)
 };
 

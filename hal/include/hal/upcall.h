@@ -3,6 +3,7 @@
 #pragma once
 
 #include <lib/types.h>
+#include <stdatomic.h>
 
 struct trapframe;
 
@@ -15,11 +16,19 @@ noreturn_fn void upcall_secondary(cpuid_t cpu);
  *  work for user mode is done and the frame may be restored. Linux and slow native calls alike. */
 void upcall_syscall(struct trapframe *tf);
 
+/** What entry code does after a fast-path call; in two registers on every port. */
+struct upcall_resume {
+	struct trapframe *tf; // the frame to restore
+	/** Not NULL: @tf is another thread's. Once entry code is off the stack of the thread before, it
+	 *  stores 0 there with release order: another CPU may then run that thread. */
+	_Atomic uint32_t *stack_left;
+};
+
 /** The two fast-path calls, straight from entry code: number IPC_CALL or IPC_REPLY_RECV, frame
- *  saved, interrupts off. Returns the frame to restore, which may be another thread's (then
- *  current, address space and entry stack are already that thread's). */
-struct trapframe *upcall_ipc_call(struct trapframe *tf);
-struct trapframe *upcall_ipc_reply_recv(struct trapframe *tf);
+ *  saved, interrupts off. With another thread's frame, current, address space and entry stack are
+ *  already that thread's. */
+struct upcall_resume upcall_ipc_call(struct trapframe *tf);
+struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf);
 
 enum hal_fault_access { HAL_FAULT_READ, HAL_FAULT_WRITE, HAL_FAULT_EXEC };
 

@@ -23,9 +23,6 @@ static_assert(sizeof(struct endpoint) <= 256, "an idle endpoint costs at most 25
 
 #define IPC_RIGHTS_ALL (IPC_RIGHT_SEND | IPC_RIGHT_RECV | IPC_RIGHT_GRANT)
 
-/** Bits of a tag that the register path understands: number of words, label. */
-#define IPC_TAG_VALID 0xffff000full
-
 void ipc_init(void);
 
 /** A new endpoint; *@grant (refs 1) has all rights. -ENOMEM. */

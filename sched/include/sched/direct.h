@@ -48,11 +48,10 @@ static inline void sched_direct_switch(struct hal_percpu *cpu, struct thread *pr
 	store_relaxed(&next->state, THREAD_RUNNING);
 	*(struct thread *volatile *)&cpu->current = next; // before prev's state, by its release
 	hal_context_set_entry_stack(next->stack_top);
-	cpu->stack_left = &prev->on_cpu;
 	store_release(&prev->state, THREAD_BLOCKED);
-	if (likely(!(cpu->has_fpu | (uintptr_t)next->fpu)))
+	if (likely(!((uintptr_t)prev->fpu | (uintptr_t)next->fpu)))
 		return;
-	if (likely(cpu->has_fpu && next->fpu))
+	if (likely(prev->fpu && next->fpu)) // current has a state: the unit is on
 		hal_fpu_switch(prev->fpu, next->fpu);
 	else
 		sched_switch_fpu(prev, next);

@@ -28,15 +28,15 @@
 #define IPC_NR_FIRST 0x1000
 #define IPC_NR_LAST 0x100d
 
-// The tag: bits 0-3 number of words (0..8), bit 4 an argument block is given (word 0 points to it),
-// bits 16-31 free for the programs (label), bits 32-63 must be 0 on the way in.
-#define IPC_TAG_WORDS(tag) ((tag)&0xfu)
+// The tag: bits 0-3 number of words (more than 8 count as 8), bits 4-31 free for the programs (label),
+// bit 32 an argument block is given (word 0 points to it), bits 33-63 must be 0 on the way in.
+#define IPC_TAG_WORDS(tag) (((tag)&0xfu) < 8 ? (unsigned)((tag)&0xfu) : 8u)
 #define IPC_TAG_WORDS_MAX 8
-#define IPC_TAG_BLOCK (1u << 4)
-#define IPC_TAG_LABEL_SHIFT 16
+#define IPC_TAG_LABEL_SHIFT 4
 #define IPC_TAG(label, words) ((unsigned long)(label) << IPC_TAG_LABEL_SHIFT | (words))
+#define IPC_TAG_BLOCK (1ul << 32)
 // Out, with an error status: the request had been taken by a server and may have been executed.
-#define IPC_TAG_TAKEN (1ul << 32)
+#define IPC_TAG_TAKEN (1ul << 33)
 
 // Rights of a descriptor of an endpoint.
 #define IPC_RIGHT_SEND (1u << 0) // call and send

@@ -16,7 +16,8 @@ static inline struct hal_percpu *hal_percpu(void)
 	struct hal_percpu *self;
 
 	// A kernel thread may continue on another pthread after a switch, where the compiler would
-	// use a thread-local address that it computed on the old one. volatile: read anew each time.
+	// use a thread-local address that it computed on the old one. volatile: read anew each
+	// time.
 	__asm__ volatile("movq %%fs:host_percpu_self@tpoff, %0" : "=r"(self));
 	return self;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The laboratory's own page-table entries: each property one bit, so that a walker that confuses two
-// of them is seen.
+// The laboratory's own page-table entries: each property one bit, so that a walker that confuses
+// two of them is seen.
 //
 //   0 present  1 leaf  2 write  3 exec  4 user  5 global  6 device  7 soft  8 accessed  9 dirty
 //   12..51 physical address

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// "User mode" of the laboratory is a C function on a stack of its own that enters the kernel through
-// host_syscall() (<arch/user.h>). What it says there is this frame.
+// "User mode" of the laboratory is a C function on a stack of its own that enters the kernel
+// through host_syscall() (<arch/user.h>). What it says there is this frame.
 #pragma once
 
 #include <lib/string.h>

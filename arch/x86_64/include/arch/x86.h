@@ -25,7 +25,7 @@ struct x86_tss {
 // The beginning of each CPU's area.
 struct x86_percpu {
 	struct hal_percpu head;
-	uint32_t pad[1]; // puts tss.rsp[0] on an 8-byte boundary
+	uint32_t pad[3]; // puts tss.rsp[0] on an 8-byte boundary
 	struct x86_tss tss;
 	uint32_t pad2;
 	uint64_t gdt[X86_GDT_ENTRIES];
