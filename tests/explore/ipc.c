@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Endpoints: calls between user threads on one CPU (the fast path) and on several (the slow one, and
-// the mixtures). Each request is answered once, to its caller; nobody sleeps on.
+// Endpoints: calls between user threads on one CPU (the fast path) and on several (the slow one,
+// and the mixtures). Each request is answered once, to its caller; nobody sleeps on.
 #include "users.h"
 
 #include <ipc/endpoint.h>

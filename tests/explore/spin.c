@@ -57,8 +57,8 @@ static void check_3(void)
 
 EXPLORE(spin_two, .run = explore_run_cpus, .cpus = 2, .bodies = 2, .bound = 4, .setup = setup,
 	.body = lock_body, .check = check_4);
-EXPLORE(spin_three, .run = explore_run_cpus, .cpus = 3, .bodies = 3, .bound = 3, .setup = setup_once,
-	.body = lock_body, .check = check_3);
+EXPLORE(spin_three, .run = explore_run_cpus, .cpus = 3, .bodies = 3, .bound = 3,
+	.setup = setup_once, .body = lock_body, .check = check_3);
 
 /** spin_trylock() never lets two in, and fails only when somebody holds the lock. */
 static void trylock_body(unsigned self)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How bodies become kernel threads. The last one to end checks and ends the run, for what would come
-// after it (exits, reaping) is other scenarios' business; the others stay blocked for ever.
+// How bodies become kernel threads. The last one to end checks and ends the run, for what would
+// come after it (exits, reaping) is other scenarios' business; the others stay blocked for ever.
 #include "threads.h"
 
 #include <kernel/panic.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// How bodies become user threads. A body that ends is parked in a receive on an endpoint that nobody
-// sends to; the last one checks and ends the run.
+// How bodies become user threads. A body that ends is parked in a receive on an endpoint that
+// nobody sends to; the last one checks and ends the run.
 #include "users.h"
 
 #include <ipc/endpoint.h>

@@ -81,8 +81,8 @@ static void check_one_taken(void)
 
 EXPLORE(sched_W1_block_and_wake, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 3,
 	.setup = setup, .body = one_consumer_body, .check = check_one_taken);
-EXPLORE(sched_W1_block_and_wake_one_cpu, .run = explore_run_threads, .cpus = 1, .bodies = 2, .bound = 3,
-	.setup = setup, .body = one_consumer_body, .check = check_one_taken);
+EXPLORE(sched_W1_block_and_wake_one_cpu, .run = explore_run_threads, .cpus = 1, .bodies = 2,
+	.bound = 3, .setup = setup, .body = one_consumer_body, .check = check_one_taken);
 
 /** A consumer that may time out and one that may not: the item must reach one of them, so the
  *  patient one ends however the race between wake and deadline goes. */

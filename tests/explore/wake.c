@@ -83,8 +83,8 @@ static void check_ping_pong(void)
 	EXPLORE_EXPECT(tokens == 4);
 }
 
-EXPLORE(sched_W1_ping_pong_free, .run = explore_run_free_threads, .cpus = 2, .bodies = 2, .bound = 2,
-	.setup = setup, .body = ping_pong_body, .check = check_ping_pong);
+EXPLORE(sched_W1_ping_pong_free, .run = explore_run_free_threads, .cpus = 2, .bodies = 2,
+	.bound = 2, .setup = setup, .body = ping_pong_body, .check = check_ping_pong);
 EXPLORE(sched_W1_ping_pong_pinned, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 2,
 	.setup = setup, .body = ping_pong_body, .check = check_ping_pong);
 
@@ -102,8 +102,8 @@ static void check_yield(void)
 	EXPLORE_EXPECT(load_relaxed(&turns) == 6);
 }
 
-EXPLORE(sched_S9_steal_and_yield, .run = explore_run_free_threads, .cpus = 2, .bodies = 3, .bound = 2,
-	.setup = setup, .body = yield_body, .check = check_yield);
+EXPLORE(sched_S9_steal_and_yield, .run = explore_run_free_threads, .cpus = 2, .bodies = 3,
+	.bound = 2, .setup = setup, .body = yield_body, .check = check_yield);
 
 /** Quiescence: an object that a reader found is not freed while it looks at it. */
 struct object {

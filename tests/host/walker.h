@@ -2,8 +2,8 @@
 // The page-table walker compiled against another port's entry format, and random operations on it
 // against a model. Includers define FORMAT, the port's name.
 //
-// The contract's own header comes first, so that what the walker's interface shares with the rest of
-// the program is the host's; only then the names of the format and of the walker are replaced
+// The contract's own header comes first, so that what the walker's interface shares with the rest
+// of the program is the host's; only then the names of the format and of the walker are replaced
 // (each of its functions that is not static: the linker complains of a forgotten one).
 #include <hal/irqflags.h>
 #include <hal/percpu.h>
@@ -162,7 +162,8 @@ static void check_visits(struct pagetable *pt, unsigned window)
 	for (unsigned i = 0; i < WINDOW_PAGES; i++)
 		mapped += model[window][i].pa != 0;
 	visited = 0;
-	pagetable_for_each(pt, windows[window], window_va(window, WINDOW_PAGES), count_visit, &window);
+	pagetable_for_each(pt, windows[window], window_va(window, WINDOW_PAGES), count_visit,
+			   &window);
 	EXPECT_EQ(visited, mapped);
 }
 
