@@ -210,10 +210,9 @@ static err_t find_endpoint(const struct trapframe *tf, uint32_t right, struct gr
 {
 	struct fdtable *fds = current_thread()->object.fds;
 	*grant = fd_lookup(fds, (uint32_t)min(hal_tf_ipc_fd(tf), (uint64_t)UINT32_MAX));
-	if (!*grant || !grant_allows(*grant, OBJECT_ENDPOINT))
-		return -EBADF;
-	if (!grant_allows(*grant, OBJECT_ENDPOINT | right))
-		return -EPERM;
+	err_t err = *grant ? grant_check(*grant, OBJECT_ENDPOINT, right) : -EBADF;
+	if (err)
+		return err;
 	return ipc_tag_is_valid(hal_tf_ipc_tag(tf)) ? 0 : -EINVAL;
 }
 

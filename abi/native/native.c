@@ -43,8 +43,8 @@ static int64_t derive(uint64_t fd, uint64_t rights, const uint64_t *badge)
 	if (!parent)
 		return -EBADF;
 	err_t err = rights & ~(uint64_t)IPC_RIGHTS_ALL || !rights ? -EINVAL : 0;
-	if (!err && !grant_allows(parent, OBJECT_ENDPOINT | IPC_RIGHT_GRANT))
-		err = -EPERM;
+	if (!err)
+		err = grant_check(parent, OBJECT_ENDPOINT, IPC_RIGHT_GRANT);
 	if (!err)
 		err = ipc_grant_derive(parent, (uint32_t)rights, badge ? *badge : parent->badge, &child);
 	grant_put(parent);
@@ -56,7 +56,7 @@ static int64_t revoke(uint64_t fd)
 	struct grant *grant = get_grant(fd);
 	if (!grant)
 		return -EBADF;
-	err_t err = grant_allows(grant, OBJECT_ENDPOINT | IPC_RIGHT_GRANT) ? 0 : -EPERM;
+	err_t err = grant_check(grant, OBJECT_ENDPOINT, IPC_RIGHT_GRANT);
 	if (!err)
 		grant_revoke_descendants(grant);
 	grant_put(grant);

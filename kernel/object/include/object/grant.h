@@ -9,6 +9,7 @@
 #include <lib/list.h>
 #include <lib/types.h>
 #include <object/object.h>
+#include <uapi/errno.h>
 
 struct grant {
 	_Atomic uint32_t rights; // object type | rights; 0 = revoked
@@ -49,6 +50,14 @@ static inline bool grant_try_get(struct grant *grant)
 /** One holder less. With the last one go the rights; the grant stays in the tree while it has children,
  *  whose rights are their own. May sleep. */
 void grant_put(struct grant *grant);
+
+/** 0; -EBADF: of another type or revoked; -EPERM: without all of @rights. One look: a revocation on
+ *  another CPU comes before or after, never between. */
+static inline err_t grant_check(struct grant *grant, uint32_t type, uint32_t rights)
+{
+	uint32_t have = load_relaxed(&grant->rights);
+	return (have & OBJECT_TYPE_MASK) != type ? -EBADF : rights & ~have ? -EPERM : 0;
+}
 
 /** Type and all bits of @wanted (type | rights) are there? False for revoked ones. */
 static inline bool grant_allows(struct grant *grant, uint32_t wanted)
