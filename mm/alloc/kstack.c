@@ -112,6 +112,8 @@ static void unmap_pages(vaddr_t va, vaddr_t top)
 	struct pagetable pt = {.root = hal_mmu_kernel_root()};
 	for (; va < top; va += HAL_PAGE_SIZE) {
 		pte_t old = pte_exchange(pagetable_entry(&pt, va, false), hal_pte_none());
+		// Here at least, a use after this is caught.
+		hal_tlb_flush_kernel_page(va);
 		frame_free(frame_of(hal_pte_paddr(old)), 0);
 	}
 }

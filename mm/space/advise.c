@@ -114,7 +114,7 @@ err_t mm_advise(struct mm_space *space, vaddr_t addr, uint64_t size, int advice)
 	sched_write_lock(&space->lock);
 	bool is_mapped = is_mapped_locked(space, start, end);
 	err_t err = advise_locked(space, start, end, advice);
-	sched_write_unlock(&space->lock);
+	space_write_unlock(space);
 	// What is mapped was advised all the same, as on Linux.
 	return !err && !is_mapped ? -ENOMEM : err;
 }

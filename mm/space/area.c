@@ -115,7 +115,34 @@ void area_remove(struct mm_area *area)
 	spin_lock(&object->lock);
 	list_remove(&area->object_node);
 	spin_unlock(&object->lock);
-	object->ops->put(object);
+}
+
+void area_drop(struct mm_area *area)
+{
+	if (!area->object) {
+		area_free(area);
+		return;
+	}
+	area->next_gone = area->space->gone;
+	area->space->gone = area;
+}
+
+void area_release_chain(struct mm_area *gone)
+{
+	while (gone) {
+		struct mm_area *area = gone;
+		gone = area->next_gone;
+		area->object->ops->put(area->object);
+		area_free(area);
+	}
+}
+
+void space_write_unlock(struct mm_space *space)
+{
+	struct mm_area *gone = space->gone;
+	space->gone = NULL;
+	sched_write_unlock(&space->lock);
+	area_release_chain(gone);
 }
 
 void area_set_flags(struct mm_area *area, uint32_t flags)
@@ -181,7 +208,7 @@ static void join(struct mm_area *lower, struct mm_area *upper)
 	vaddr_t end = upper->end;
 	area_remove(upper);
 	area_set_end(lower, end);
-	area_free(upper);
+	area_drop(upper);
 }
 
 struct mm_area *area_merge(struct mm_area *area)

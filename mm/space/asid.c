@@ -31,6 +31,9 @@
 #define GENERATION_STEP (1ul << MM_ASID_SHIFT)
 
 _Atomic uint64_t mm_asid_generation = GENERATION_STEP;
+#if CONFIG_TESTS
+uint32_t mm_asid_test_count;
+#endif
 
 static struct {
 	struct spinlock lock;
@@ -83,6 +86,17 @@ static bool is_kept_locked(uint64_t tag)
 	return false;
 }
 
+/** ASIDs 1 to this - 1 can be given out; 1: there are none. */
+static uint32_t asid_count(void)
+{
+	uint32_t count = 1u << min(hal_mmu_asid_bits(), (unsigned)MM_ASID_SHIFT);
+#if CONFIG_TESTS
+	if (mm_asid_test_count)
+		count = min(count, mm_asid_test_count);
+#endif
+	return count;
+}
+
 /** A free ASID of this generation, or 0. */
 static uint32_t take_locked(uint32_t count)
 {
@@ -97,18 +111,18 @@ static uint32_t take_locked(uint32_t count)
 static uint64_t new_tag_locked(uint64_t old_tag)
 {
 	uint64_t generation = load_relaxed(&mm_asid_generation);
-	unsigned bits = min(hal_mmu_asid_bits(), (unsigned)MM_ASID_SHIFT);
-	if (bits == 0)
+	uint32_t count = asid_count();
+	if (count == 1)
 		return generation;
 	if (is_kept_locked(old_tag))
 		return generation | (old_tag & MM_ASID_MASK);
-	uint32_t taken = take_locked(1u << bits);
+	uint32_t taken = take_locked(count);
 	if (taken)
 		return generation | taken;
 	generation = advance_locked();
 	if (is_kept_locked(old_tag))
 		return generation | (old_tag & MM_ASID_MASK);
-	taken = take_locked(1u << bits);
+	taken = take_locked(count);
 	verify(taken != 0); // more CPUs than ASIDs: no such machine
 	return generation | taken;
 }

@@ -3,6 +3,7 @@
 // their write permission in both spaces, so that the first write to one makes a copy. Both spaces are
 // locked as writers: the child can already be found through the objects that it maps.
 #include <kernel/assert.h>
+#include <sched/sched.h>
 #include <uapi/errno.h>
 
 #include "private.h"
@@ -98,6 +99,7 @@ static err_t copy_pages(struct copy *copy, const struct mm_area *area)
 		pte_t *from = pagetable_run(&copy->parent->table, va, area->end, &next);
 		if (!from)
 			continue;
+		sched_preempt_point();
 		err_t err = copy_run(copy, area, va, from, (next - va) >> HAL_PAGE_SHIFT);
 		if (err)
 			return err;

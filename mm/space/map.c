@@ -3,6 +3,7 @@
 // of memory is done first, so that a call that fails has changed nothing.
 #include <kernel/assert.h>
 #include <lib/string.h>
+#include <sched/sched.h>
 #include <uapi/errno.h>
 
 #include "private.h"
@@ -58,7 +59,7 @@ static void trim_tables(struct mm_space *space, vaddr_t start, vaddr_t end)
 static void drop_area(struct mm_area *area)
 {
 	area_remove(area);
-	area_free(area);
+	area_drop(area);
 }
 
 /** Take [@start, @end) away from @area, which reaches into it but not over both its ends. */
@@ -104,7 +105,7 @@ err_t mm_unmap(struct mm_space *space, vaddr_t addr, uint64_t size)
 		return -EINVAL;
 	sched_write_lock(&space->lock);
 	err_t err = unmap_locked(space, start, end);
-	sched_write_unlock(&space->lock);
+	space_write_unlock(space);
 	return err;
 }
 
@@ -215,7 +216,7 @@ err_t mm_map(struct mm_space *space, const struct mm_map_request *request, vaddr
 		return err;
 	sched_write_lock(&space->lock);
 	err = map_locked(space, request, size, addr);
-	sched_write_unlock(&space->lock);
+	space_write_unlock(space);
 	return err;
 }
 
@@ -267,6 +268,7 @@ static void reprotect_pages(struct mm_area *area, const struct mm_area *before)
 		pte_t *entry = pagetable_run(&space->table, va, area->end, &next);
 		if (!entry)
 			continue;
+		sched_preempt_point();
 		for (; va < next; va += HAL_PAGE_SIZE, entry++) {
 			pte_t old = pte_load(entry);
 			if (old.bits == 0)
@@ -336,7 +338,7 @@ err_t mm_protect(struct mm_space *space, vaddr_t addr, uint64_t size, unsigned p
 		return is_aligned(addr, HAL_PAGE_SIZE) ? -ENOMEM : -EINVAL;
 	sched_write_lock(&space->lock);
 	err_t err = protect_locked(space, start, end, prot);
-	sched_write_unlock(&space->lock);
+	space_write_unlock(space);
 	return err;
 }
 
@@ -377,6 +379,6 @@ vaddr_t mm_brk(struct mm_space *space, vaddr_t new_brk)
 		space->brk = new_brk;
 unlock:
 	new_brk = space->brk;
-	sched_write_unlock(&space->lock);
+	space_write_unlock(space);
 	return new_brk;
 }

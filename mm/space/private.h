@@ -23,6 +23,7 @@ struct mm_area {
 	struct list object_node;
 	struct mm_space *space;
 	uint32_t unmap_mark; // the mm_object_unmap() that has been here
+	struct mm_area *next_gone;
 };
 
 // Entries that are not zero and not present. Bit 0 says "present" in all formats (a unit test and
@@ -78,7 +79,12 @@ void area_free(struct mm_area *area);
 void area_insert(struct mm_area *area); // tree, object's list and accounts
 /** The same for @area that was cut from or copied from @origin. */
 void area_insert_behind(struct mm_area *area, struct mm_area *origin);
-void area_remove(struct mm_area *area); // and back; drops the reference to the object
+void area_remove(struct mm_area *area); // and back; the reference to the object stays
+/** Done with a removed area. Its object is let go by space_write_unlock(). */
+void area_drop(struct mm_area *area);
+/** Let go what was dropped. Objects may sleep, and take locks under which others fault: no lock. */
+void space_write_unlock(struct mm_space *space);
+void area_release_chain(struct mm_area *gone);
 void area_set_flags(struct mm_area *area, uint32_t flags); // and the leaves; keeps the accounts
 /** Cut @area in two at @at; both stay in the tree. -ENOMEM. */
 must_check err_t area_split(struct mm_area *area, vaddr_t at);
@@ -120,6 +126,10 @@ void tlb_flush_page(struct mm_space *space, vaddr_t va);
 void tlb_flush_page_here(struct mm_space *space, vaddr_t va);
 /** No CPU keeps @space's root: it is about to be freed. */
 void asid_chase_away(struct mm_space *space);
+#if CONFIG_TESTS
+/** Not 0: as if the CPUs had so few ASIDs. More than there are CPUs. */
+extern uint32_t mm_asid_test_count;
+#endif
 
 // map.c
 /** Unmap whatever is in [@start, @end), cutting areas. -ENOMEM only when one area is cut in two. */

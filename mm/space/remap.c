@@ -166,7 +166,7 @@ err_t mm_remap(struct mm_space *space, vaddr_t old_addr, uint64_t old_size, uint
 	}
 	sched_write_lock(&space->lock);
 	err_t err = remap_locked(&remap, flags);
-	sched_write_unlock(&space->lock);
+	space_write_unlock(space);
 	*addr = remap.new;
 	return err;
 }

@@ -83,10 +83,11 @@ static void destroy_areas(struct mm_space *space)
 		pagetable_free_below(&space->table, area->start, area->end,
 				     next ? next->start : VADDR_MAX);
 		area_remove(area);
-		area_free(area);
+		area_drop(area);
 		area = next;
 	}
 	gather_finish(&gather);
+	area_release_chain(space->gone);
 }
 
 void mm_space_put(struct mm_space *space)

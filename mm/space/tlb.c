@@ -8,6 +8,7 @@
 #include <hal/bootinfo.h>
 #include <kernel/assert.h>
 #include <lib/string.h>
+#include <sched/sched.h>
 
 #include "private.h"
 
@@ -162,6 +163,7 @@ void gather_unmap(struct mm_gather *gather, struct pagetable *table, vaddr_t sta
 		pte_t *entry = pagetable_run(table, start, end, &next);
 		if (!entry)
 			continue;
+		sched_preempt_point();
 		for (; start < next; start += HAL_PAGE_SIZE, entry++) {
 			pte_t old = pte_load(entry);
 			if (old.bits == 0)

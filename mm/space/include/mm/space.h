@@ -51,6 +51,7 @@ struct mm_space {
 	vaddr_t mmap_top; // search for free ranges goes downward from here
 	vaddr_t search_from; // free ranges above are not larger than gap_above (l)
 	uint64_t gap_above; // (l)
+	struct mm_area *gone; // removed, their objects not yet let go (l)
 	uint64_t total_pages, locked_pages; // mapped by areas (l)
 	uint64_t data_pages; // of them private and writable: RLIMIT_DATA (l)
 	_Atomic uint32_t changes; // bumped by every change of areas: a fault that slept looks again
