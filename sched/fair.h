@@ -144,3 +144,17 @@ static inline void runq_take(struct runq *rq, struct thread *thread)
 	if (likely(thread->sched.band >= BAND_SYSTEM))
 		fair_advance(&rq->fair[thread->sched.band], thread->sched.vruntime);
 }
+
+/** @thread has just been queued: must the CPU's current thread, charged until now, make way, or its
+ *  CPU at least start a slice timer that only it can start? Locked. */
+static inline bool runq_must_kick(struct runq *rq, struct thread *thread, struct thread *curr)
+{
+	uint32_t rank = load_relaxed(&thread->sched.rank);
+	if (likely(rank == load_relaxed(&curr->sched.rank)) && rank_is_fair(rank)) {
+		if (fair_preempts(thread, curr))
+			return true;
+		if (rq->is_slice_armed)
+			return false;
+	}
+	return runq_must_kick_slow(rq, thread, curr);
+}

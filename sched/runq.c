@@ -34,14 +34,12 @@ void thread_update_rank(struct thread *thread)
 	store_relaxed(&part->rank, sched_rank(band, part->rt_priority));
 }
 
-bool runq_must_kick(struct runq *rq, struct thread *thread, struct thread *curr)
+bool runq_must_kick_slow(struct runq *rq, struct thread *thread, struct thread *curr)
 {
 	uint32_t rank = load_relaxed(&thread->sched.rank);
 	uint32_t curr_rank = load_relaxed(&curr->sched.rank);
 	if (rank != curr_rank)
 		return rank > curr_rank || rt_makes_way(rq, curr, thread);
-	if (rank_is_fair(rank) ? fair_preempts(thread, curr) : false)
-		return true;
 	if (rq->is_slice_armed || (!rank_is_fair(rank) && curr->sched.policy == SCHED_FIFO))
 		return false;
 	if (rq->cpu != this_cpu())

@@ -118,9 +118,8 @@ static inline struct runq *runq_lock_of(struct thread *thread)
 
 // runq.c. All with the lock held.
 void runq_init(struct runq *rq, cpuid_t cpu, struct thread *idle);
-/** @thread has just been queued: must the CPU's current thread, charged until now, make way, or its
- *  CPU at least start a slice timer that only it can start? */
-bool runq_must_kick(struct runq *rq, struct thread *thread, struct thread *curr);
+/** runq_must_kick() where @thread is of another rank than current, or a slice timer must be started. */
+bool runq_must_kick_slow(struct runq *rq, struct thread *thread, struct thread *curr);
 /** Whether @first, the best ready thread, replaces current, which has its rank. */
 bool runq_must_switch(struct thread *curr, struct thread *first);
 /** The best ready thread while real time has used up its share: a fair one, if there is one. */

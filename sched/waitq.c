@@ -56,7 +56,8 @@ err_t sched_waitq_wait(struct sched_waitq *wq, irqflags_t *irqflags, nsec_t dead
 	enum sleep_outcome outcome;
 	assert_held(&wq->lock);
 	insert(wq, &wait, flags);
-	sleep_begin(thread, deadline);
+	if (unlikely(deadline != NSEC_NEVER))
+		sleep_begin(thread, deadline);
 	for (;;) {
 		outcome = sleep_prepare(thread, deadline, is_interruptible);
 		if (outcome != SLEEP_GO_ON)
@@ -67,7 +68,8 @@ err_t sched_waitq_wait(struct sched_waitq *wq, irqflags_t *irqflags, nsec_t dead
 		if (!list_is_linked(&wait.node))
 			break;
 	}
-	sleep_end(thread, deadline);
+	if (unlikely(deadline != NSEC_NEVER))
+		sleep_end(thread, deadline);
 	// Interrupts stay off throughout: the caller's flags are what to restore at the very end.
 	(void)irqflags;
 	if (!list_is_linked(&wait.node))

@@ -189,12 +189,10 @@ static no_inline void wake_elsewhere(struct thread *thread, struct runq *home, s
 	runq_push(to, thread, ENQUEUE_WAKE);
 }
 
-/** Whether @thread is off its stack, so that any CPU may have it. One that may not stay on the CPU that
- *  it is leaving is waited for: that CPU is in the middle of a switch and needs no lock to finish. */
-static bool has_left(struct thread *thread, struct runq *home)
+/** @thread is still on its stack. False: it goes on where it is. True: it may not, so it was waited for;
+ *  the CPU that it was leaving is in the middle of a switch and needs no lock to finish. */
+static no_inline bool has_left_slow(struct thread *thread, struct runq *home)
 {
-	if (likely(!load_acquire(&thread->on_cpu)))
-		return true;
 	if (home->cpu == this_cpu() || sched_may_run_on(thread, home->cpu))
 		return false;
 	while (load_acquire(&thread->on_cpu))
@@ -212,7 +210,8 @@ static always_inline void wake_locked(struct thread *thread, struct runq *rq)
 		return;
 	}
 	store_relaxed(&thread->state, THREAD_READY);
-	if (likely(has_left(thread, rq)) &&
+	bool has_left = !load_acquire(&thread->on_cpu) || has_left_slow(thread, rq);
+	if (likely(has_left) &&
 	    unlikely(load_relaxed(&thread->sched.affinity) || !is_home_good(thread, rq, curr))) {
 		struct runq *to = sched_choose(thread, rq);
 		if (to != rq) {
