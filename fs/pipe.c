@@ -34,18 +34,23 @@ void pipe_free_pages(struct pipe *pipe)
 
 enum { WAKE_READER = 1, WAKE_WRITER = 2 };
 
-static inline bool has_waiters(const struct sched_cond *cond)
+/** Wait on @cond; *@sleepers counts who does. Not the condition's own queue: a sleeper enters that
+ *  after it has let go of the pipe's lock, so who holds the lock may not see it there yet. */
+static int64_t sleep_on(struct pipe *pipe, struct sched_cond *cond, uint32_t *sleepers)
 {
-	return unlikely(!sched_waitq_is_empty(&cond->waiters));
+	(*sleepers)++;
+	err_t err = sched_cond_wait(cond, &pipe->lock, NSEC_NEVER, SCHED_WAIT_INTERRUPTIBLE);
+	(*sleepers)--;
+	return err ? -ERESTARTSYS : 0;
 }
 
 /** Who sleeps and can go on now. Locked. */
 static inline unsigned find_sleepers(const struct pipe *pipe)
 {
 	unsigned who = 0;
-	if (has_waiters(&pipe->readable) && pipe_used(pipe))
+	if (unlikely(pipe->sleeping_readers) && pipe_used(pipe))
 		who |= WAKE_READER;
-	if (has_waiters(&pipe->writable) && pipe->capacity - pipe_used(pipe) >= PIPE_BUF)
+	if (unlikely(pipe->sleeping_writers) && pipe->capacity - pipe_used(pipe) >= PIPE_BUF)
 		who |= WAKE_WRITER;
 	return who;
 }
@@ -93,12 +98,9 @@ static no_inline int64_t wait_for_data(struct pipe *pipe, bool is_nonblock)
 	while (!pipe_used(pipe)) {
 		int64_t err = pipe->writers && is_nonblock ? -EAGAIN : 0;
 		bool waits = pipe->writers && !is_nonblock;
-		if (waits && sched_cond_wait(&pipe->readable, &pipe->lock, NSEC_NEVER,
-					     SCHED_WAIT_INTERRUPTIBLE)) {
-			err = -ERESTARTSYS;
-			waits = false;
-		}
-		if (!waits) {
+		if (waits)
+			err = sleep_on(pipe, &pipe->readable, &pipe->sleeping_readers);
+		if (!waits || err) {
 			sched_mutex_unlock(&pipe->lock);
 			return err;
 		}
@@ -160,9 +162,7 @@ static err_t wait_for_room(struct pipe *pipe)
 		wake(pipe, find_sleepers(pipe) & WAKE_READER);
 		poll_notify(pipe->reader_poll, POLLIN | POLLRDNORM);
 	}
-	return sched_cond_wait(&pipe->writable, &pipe->lock, NSEC_NEVER, SCHED_WAIT_INTERRUPTIBLE)
-		       ? -ERESTARTSYS
-		       : 0;
+	return (err_t)sleep_on(pipe, &pipe->writable, &pipe->sleeping_writers);
 }
 
 /** A write that does not fit, is large, or has nobody to read it. */

@@ -19,6 +19,7 @@ struct pipe {
 	uint32_t readers, writers; // open ends (p)
 	struct frame **pages; // own_pages, or a larger array (p)
 	struct sched_cond readable, writable;
+	uint32_t sleeping_readers, sleeping_writers; // on the two conditions (p)
 	struct poll_source *reader_poll, *writer_poll; // told of data and of room
 	struct frame *own_pages[PIPE_PAGES];
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The condition variable. The waiter is in the queue before the mutex is free, so a signal that is
-// sent by who takes the mutex next finds it.
+// The condition variable. The waiter holds the queue's lock before the mutex is free, so a signal
+// sent by who takes the mutex next waits for that lock and finds it queued. A look at the queue
+// without its lock would not.
 #include <sched/mutex.h>
 
 #include "runq.h"
