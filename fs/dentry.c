@@ -212,17 +212,33 @@ void names_lock(void)
 	sched_mutex_lock(&names);
 }
 
-void names_unlock(void)
+/** Dynamic names that nobody refers to leave the tree, onto @gone. */
+static void reap_locked(struct list *gone)
 {
 	struct fs_dentry *dentry;
-	while (unlikely(!list_is_empty(&unused))) {
-		dentry = list_pop_front_entry(&unused, struct fs_dentry, unused);
+	while ((dentry = list_pop_front_entry(&unused, struct fs_dentry, unused))) {
 		if (load_relaxed(&dentry->refs))
 			continue; // somebody took it after all
 		dentry_detach(dentry);
-		fs_dentry_put(destroy(dentry));
+		list_push_back(gone, &dentry->unused);
+		fs_dentry_put(load_relaxed(&dentry->parent)); // may be the next
 	}
+}
+
+void names_unlock(void)
+{
+	struct list gone;
+	struct fs_dentry *dentry;
+	if (likely(list_is_empty(&unused))) {
+		sched_mutex_unlock(&names);
+		return;
+	}
+	list_init(&gone);
+	reap_locked(&gone);
 	sched_mutex_unlock(&names);
+	// Without the lock: what a vnode holds, a pipe perhaps, has locks of its own.
+	while ((dentry = list_pop_front_entry(&gone, struct fs_dentry, unused)))
+		(void)destroy(dentry);
 }
 
 bool names_is_locked(void)

@@ -4,6 +4,8 @@
 // Each name has a cookie, growing in order of appearance; the position of an open directory is the cookie
 // to go on from, so names removed meanwhile disturb nobody. Where the last call ended is kept as a
 // reference to its last name: if that is still in its place, the next call need not search.
+#include <sched/sched.h>
+
 #include "private.h"
 
 #define BATCH_SIZE 1024
@@ -91,6 +93,7 @@ static struct fs_dentry *find_position(const struct file *file, struct fs_dentry
 	list_for_each_entry(child, &dir->children, sibling) {
 		if (child->cookie >= file->pos)
 			return child;
+		sched_preempt_point();
 	}
 	return NULL;
 }

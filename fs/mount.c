@@ -3,6 +3,7 @@
 // one goes on at the root, and ".." of the root goes on at the dentry below. A file system that is
 // mounted in several places (/proc twice) has a root dentry, and names, for each.
 #include <lib/format.h>
+#include <sched/sched.h>
 
 #include "private.h"
 
@@ -237,6 +238,7 @@ static bool is_busy(struct fs_dentry *root, uint32_t own_refs)
 			at = up;
 		}
 		at = child;
+		sched_preempt_point();
 		uint32_t wanted = (is_pinned ? 1 : 0) + (uint32_t)list_count(&at->children);
 		if (load_relaxed(&at->refs) > wanted || load_relaxed(&at->mounted))
 			return true;
@@ -261,6 +263,7 @@ static void tear_down(struct fs_dentry *root)
 			break;
 		struct fs_dentry *up = load_relaxed(&at->parent);
 		dentry_detach(at);
+		sched_preempt_point();
 		at = up;
 	}
 	root->vnode->name = NULL;
@@ -348,7 +351,7 @@ void fs_for_each_mount(void (*visit)(void *arg, const char *source, const char *
 void mount_init(void)
 {
 	names_lock();
-	verify(mount_at(NULL, &tmpfs_type, "rootfs", 0, "mode=755") == 0);
+	verify(mount_at(NULL, &tmpfs_type, "tmpfs", 0, "mode=755") == 0);
 	struct fs_mount *mount = list_first_entry(&mounts, struct fs_mount, node);
 	fs_root = mount->root;
 	names_unlock();
