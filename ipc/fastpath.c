@@ -48,11 +48,11 @@ struct upcall_resume upcall_ipc_call(struct trapframe *tf)
 	struct hal_percpu *cpu = hal_percpu();
 	struct thread *self = cpu->current;
 	uint64_t tag = hal_tf_ipc_tag(tf), fd = hal_tf_ipc_fd(tf);
-	struct fd_array *fds = load_dependent(&self->object.fds->array);
+	struct grant *_Atomic *slots = load_dependent(&self->object.fds->slots);
 
-	if (unlikely(fd >= fds->size || !ipc_tag_is_valid(tag)))
+	if (unlikely(fd >= fd_array_of(slots)->size || !ipc_tag_is_valid(tag)))
 		return slow_path(tf);
-	struct grant *grant = load_dependent(&fds->slots[fd]);
+	struct grant *grant = load_dependent(&slots[fd]);
 	if (unlikely(!grant || !grant_allows(grant, OBJECT_ENDPOINT | IPC_RIGHT_SEND)))
 		return slow_path(tf);
 	struct endpoint *ep = ipc_endpoint_of(grant);
@@ -91,11 +91,11 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 	struct hal_percpu *cpu = hal_percpu();
 	struct thread *self = cpu->current, *caller = self->ipc.reply_to;
 	uint64_t tag = hal_tf_ipc_tag(tf), fd = hal_tf_ipc_fd(tf);
-	struct fd_array *fds = load_dependent(&self->object.fds->array);
+	struct grant *_Atomic *slots = load_dependent(&self->object.fds->slots);
 
-	if (unlikely(!caller || fd >= fds->size || !ipc_tag_is_valid(tag)))
+	if (unlikely(!caller || fd >= fd_array_of(slots)->size || !ipc_tag_is_valid(tag)))
 		return slow_path(tf);
-	struct grant *grant = load_dependent(&fds->slots[fd]);
+	struct grant *grant = load_dependent(&slots[fd]);
 	if (unlikely(!grant || !grant_allows(grant, OBJECT_ENDPOINT | IPC_RIGHT_RECV)))
 		return slow_path(tf);
 	struct endpoint *ep = ipc_endpoint_of(grant);

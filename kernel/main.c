@@ -59,6 +59,7 @@ static void log_devices(void)
 void upcall_boot(void)
 {
 	param_init();
+	(void)param_get("console"); // the port has read it already
 	log_init();
 	log_firmware();
 	log_memory();

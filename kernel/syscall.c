@@ -27,17 +27,36 @@ static always_inline void linux_syscall(struct trapframe *tf, uint64_t nr)
 		upcall_finish_syscall(tf, result);
 }
 
+/** Out of line, so that the usual way need not keep the frame for it. */
+static no_inline void exit_current(void)
+{
+	exit_user_work(upcall_current_frame());
+}
+
+static inline void finish(void)
+{
+	hal_irq_disable();
+	if (unlikely(load_relaxed(&hal_percpu()->resched)))
+		exit_current();
+}
+
+static no_inline void other_syscall(struct trapframe *tf, uint64_t nr)
+{
+	if (likely(nr - IPC_NR_FIRST < IPC_NR_COUNT))
+		native_syscalls[nr - IPC_NR_FIRST](tf);
+	else
+		upcall_unknown_syscall(tf, nr);
+	finish();
+}
+
 void upcall_syscall(struct trapframe *tf)
 {
 	uint64_t nr = hal_tf_syscall_nr(tf);
 	hal_irq_enable();
-	if (likely(nr < LINUX_SYSCALLS))
-		linux_syscall(tf, nr);
-	else if (likely(nr - IPC_NR_FIRST < IPC_NR_COUNT))
-		native_syscalls[nr - IPC_NR_FIRST](tf);
-	else
-		upcall_unknown_syscall(tf, nr);
-	hal_irq_disable();
-	if (unlikely(load_relaxed(&hal_percpu()->resched)))
-		exit_user_work(tf);
+	if (unlikely(nr >= LINUX_SYSCALLS)) {
+		other_syscall(tf, nr);
+		return;
+	}
+	linux_syscall(tf, nr);
+	finish();
 }

@@ -31,8 +31,12 @@ void upcall_sched_init(void)
 
 void upcall_sched_start_cpu(void)
 {
+	// The top of its stack, with the place of a trapframe that it never needs: everything that idles
+	// stands below. Ports write there at a switch.
+	struct trapframe place;
 	if (!online_runq(this_cpu()))
 		bring_up_this_cpu();
+	this_cpu_ptr(idle_thread)->stack_top = (vaddr_t)(&place + 1);
 	idle_loop();
 }
 

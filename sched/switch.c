@@ -227,6 +227,11 @@ void upcall_reschedule(void)
 		sched_switch(SWITCH_PREEMPT);
 }
 
+struct trapframe *upcall_current_frame(void)
+{
+	return current_thread()->tf;
+}
+
 bool upcall_has_pending_work(void)
 {
 	return load_relaxed(&current_thread()->pending) != 0;

@@ -54,6 +54,7 @@ static void init_sched_part(struct sched_part *part)
 static void init_common(struct thread *thread, const char *name)
 {
 	set_name(thread, name);
+	store_relaxed(&thread->state, THREAD_NEW);
 	init_sched_part(&thread->sched);
 	timer_init(&thread->sleep_timer, sleep_timer_fired);
 	list_init(&thread->ipc.node);

@@ -176,7 +176,7 @@ static void copy_thread(struct procfs_info *info, struct thread *thread)
 		info->umask = load_relaxed(&thread->fs.context->umask);
 	info->has_umask = thread->fs.context != NULL;
 	if (thread->object.fds)
-		info->fd_size = load_acquire(&thread->object.fds->array)->size;
+		info->fd_size = fd_array_of(load_acquire(&thread->object.fds->slots))->size;
 	if (thread_is_blocked(thread)) {
 		info->pc = hal_tf_pc(thread->tf);
 		info->sp = hal_tf_sp(thread->tf);

@@ -57,7 +57,7 @@ static void look_up(void *arg, struct process *process)
 	spin_lock(&table->lock);
 	struct grant *grant = fd_lookup(table, lookup->fd);
 	if (grant) {
-		struct fd_array *array = load_relaxed(&table->array);
+		struct fd_array *array = fd_array_of(load_relaxed(&table->slots));
 		lookup->fd_flags = bitmap_test(array->cloexec, lookup->fd) ? FD_CLOEXEC : 0;
 		lookup->rights = load_relaxed(&grant->rights);
 		lookup->object = grant->object;

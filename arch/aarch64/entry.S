@@ -9,6 +9,16 @@
 
 .macro save_registers
 	stp	x0, x1, [sp, #16 * 0]
+	save_others
+.endm
+
+// The same, making room for the frame on the way.
+.macro push_registers
+	stp	x0, x1, [sp, #-TF_SIZE]!
+	save_others
+.endm
+
+.macro save_others
 	stp	x2, x3, [sp, #16 * 1]
 	stp	x4, x5, [sp, #16 * 2]
 	stp	x6, x7, [sp, #16 * 3]
@@ -25,9 +35,8 @@
 	stp	x28, x29, [sp, #16 * 14]
 .endm
 
-// All but x30, whose neighbour differs.
-.macro restore_registers
-	ldp	x0, x1, [sp, #16 * 0]
+// All but x30, whose neighbour differs, and the frame is gone.
+.macro pop_registers
 	ldp	x2, x3, [sp, #16 * 1]
 	ldp	x4, x5, [sp, #16 * 2]
 	ldp	x6, x7, [sp, #16 * 3]
@@ -42,6 +51,7 @@
 	ldp	x24, x25, [sp, #16 * 12]
 	ldp	x26, x27, [sp, #16 * 13]
 	ldp	x28, x29, [sp, #16 * 14]
+	ldp	x0, x1, [sp], #TF_SIZE
 .endm
 
 // Rest of a frame of user mode; \esr is its last word.
@@ -62,8 +72,7 @@
 	msr	elr_el1, x22
 	msr	spsr_el1, x23
 	msr	sp_el0, x21
-	restore_registers
-	add	sp, sp, #TF_SIZE
+	pop_registers
 	eret
 .endm
 
@@ -78,8 +87,7 @@
 
 .macro vector_user handler
 	.balign	128
-	sub	sp, sp, #TF_SIZE
-	save_registers
+	push_registers
 	b	\handler
 .endm
 
@@ -112,8 +120,7 @@ arch_vectors:
 
 	// System call or other exception of user mode: the whole path as far as it fits.
 	.balign	128
-	sub	sp, sp, #TF_SIZE
-	save_registers
+	push_registers
 	mrs	x24, esr_el1
 	save_user_state x24
 	lsr	x25, x24, #ESR_EC_SHIFT
@@ -213,8 +220,7 @@ restore_kernel:
 	ldr	x30, [sp, #TF_SP - 8]
 	msr	elr_el1, x22
 	msr	spsr_el1, x23
-	restore_registers
-	add	sp, sp, #TF_SIZE
+	pop_registers
 	eret
 
 kernel_serror:

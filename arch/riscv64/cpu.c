@@ -95,7 +95,7 @@ void hal_cpu_init(void)
 {
 	csr_write(stvec, (uintptr_t)riscv_trap_entry);
 	csr_write(sscratch, 0);
-	csr_clear(sstatus, SSTATUS_FS | SSTATUS_VS | SSTATUS_SUM | SSTATUS_MXR);
+	csr_clear(sstatus, SSTATUS_SPP | SSTATUS_FS | SSTATUS_VS | SSTATUS_SUM | SSTATUS_MXR);
 	csr_write(scounteren, SCOUNTEREN_CY_TM_IR);
 	csr_set(sie, 1 << IRQ_SOFT);
 }

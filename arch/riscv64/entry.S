@@ -62,39 +62,42 @@ riscv_trap_entry:
 	sd	t2, TF_PC(sp)
 	sd	a0, TF_ORIG_A0(sp)
 	mv	a0, sp
-	li	t0, IPC_CALL
-	beq	a7, t0, ipc_call
-	addi	t0, t0, IPC_REPLY_RECV - IPC_CALL
-	beq	a7, t0, ipc_reply_recv
+	srli	t0, a7, 1		// IPC_CALL and IPC_REPLY_RECV differ in bit 0
+	addi	t0, t0, -(IPC_CALL / 2)
+	beqz	t0, ipc_fast
 	jal	upcall_syscall
 
-// To user mode by the frame at sp.
-restore_user:
-	li	t0, SSTATUS_SPP		// left set by a trap of the kernel that switched threads
-	csrc	sstatus, t0
-	sd	tp, TF_PERCPU(sp)
+// To user mode by the frame at sp, in which the last switch to its thread has written tp.
+restore_syscall:
 	csrw	sscratch, sp
 	ld	t0, TF_PC(sp)
-	sc.d	zero, t0, (sp)		// no reservation of another thread may live on
 	csrw	sepc, t0
 	registers ld, 1
 	ld	sp, TF_SP(sp)
 	sret
 
-ipc_call:
+ipc_fast:
+	andi	t0, a7, 1
+	bnez	t0, ipc_reply_recv
 	jal	upcall_ipc_call
 	mv	sp, a0
-	beqz	a1, restore_user
+	beqz	a1, restore_syscall
 	j	leave_stack
 
 ipc_reply_recv:
 	jal	upcall_ipc_reply_recv
 	mv	sp, a0
-	beqz	a1, restore_user
+	beqz	a1, restore_syscall
 leave_stack:	// from here on another CPU may run the thread that called
 	fence	rw, w
 	sw	zero, 0(a1)
-	j	restore_user
+
+// The same from anywhere else. A load-reservation of what was interrupted must not live on.
+restore_user:
+	ld	t0, TF_PC(sp)
+	sc.d	zero, t0, (sp)
+	sd	tp, TF_PERCPU(sp)
+	j	restore_syscall
 
 other_user_trap:
 	sd	t2, TF_PC(sp)
@@ -121,7 +124,8 @@ from_kernel:
 	sd	t2, TF_CAUSE(sp)
 	sd	t3, TF_STATUS(sp)
 	sd	zero, TF_PERCPU(sp)
-	li	t0, SSTATUS_SUM
+	// The thread may sleep in a page fault, and another go to user mode by SRET: SPP stays in the frame.
+	li	t0, SSTATUS_SUM | SSTATUS_SPP
 	csrc	sstatus, t0
 	mv	a0, sp
 	jal	riscv_trap_kernel

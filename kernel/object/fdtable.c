@@ -32,7 +32,7 @@ static void free_array(struct quiesce *head)
 
 static struct fd_array *array_of(struct fdtable *table)
 {
-	return load_relaxed(&table->array); // table lock held, or not shared yet
+	return fd_array_of(load_relaxed(&table->slots)); // table lock held, or not shared yet
 }
 
 static struct fdtable *create_with_size(uint32_t size)
@@ -45,7 +45,7 @@ static struct fdtable *create_with_size(uint32_t size)
 	}
 	spin_init(&table->lock);
 	atomic_init(&table->refs, 1);
-	atomic_init(&table->array, array);
+	atomic_init(&table->slots, array->slots);
 	table->limit = FD_LIMIT_DEFAULT;
 	return table;
 }
@@ -78,7 +78,7 @@ static void copy_slots(struct fdtable *to, struct fdtable *from)
 struct fdtable *fdtable_copy(struct fdtable *from)
 {
 	for (;;) {
-		uint32_t size = load_acquire(&from->array)->size;
+		uint32_t size = fd_array_of(load_acquire(&from->slots))->size;
 		struct fdtable *to = create_with_size(size);
 		if (!to)
 			return NULL;
@@ -131,7 +131,7 @@ static err_t grow(struct fdtable *table, uint32_t fd)
 		bitmap_copy(array->cloexec, old->cloexec, old->size);
 		for (uint32_t i = 0; i < old->size; i++)
 			store_relaxed(&array->slots[i], load_relaxed(&old->slots[i]));
-		store_release(&table->array, array);
+		store_release(&table->slots, array->slots);
 		quiesce_defer(&old->quiesce, free_array);
 	}
 	return 0;

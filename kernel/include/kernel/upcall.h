@@ -26,6 +26,8 @@ noreturn_fn void upcall_sched_start_cpu(void);
 void upcall_reschedule(void);
 /** sched: what a thread does first after a switch to it: the one before it is off its stack. */
 void upcall_finish_switch(void);
+/** sched: the trapframe of the current thread. */
+struct trapframe *upcall_current_frame(void);
 /** sched: current's `pending` word is not 0. */
 bool upcall_has_pending_work(void);
 /** sched: a kernel thread that runs @fn(NULL); panics when there is no memory. Boot only. */

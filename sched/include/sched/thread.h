@@ -17,9 +17,9 @@
 #include <proc/part.h>
 
 enum thread_state {
-	THREAD_NEW, // never ran
-	THREAD_READY, // in a run queue, or on its way into one
 	THREAD_RUNNING, // current of a CPU
+	THREAD_READY, // in a run queue, or on its way into one
+	THREAD_NEW, // never ran
 	THREAD_BLOCKED, // waits for sched_wake() or an ipc completion
 	THREAD_SLEEPING, // the same, and sched_interrupt() may end it
 	THREAD_DEAD, // will not run again

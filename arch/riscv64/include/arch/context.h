@@ -42,5 +42,7 @@ static inline void hal_context_swap_tls(struct hal_context *prev, struct hal_con
 
 static inline void hal_context_set_entry_stack(vaddr_t stack_top)
 {
-	hal_percpu()->entry_sp = stack_top;
+	struct hal_percpu *cpu = hal_percpu();
+	cpu->entry_sp = stack_top;
+	hal_stack_trapframe(stack_top)->percpu = (uintptr_t)cpu; // for the next entry from user mode
 }

@@ -10,7 +10,8 @@
 #include <object/grant.h>
 #include <sched/thread.h>
 
-/** Slots and their number in one block, replaced as a whole when the table grows. */
+/** Slots and their number in one block, replaced as a whole when the table grows. Readers hold a
+ *  pointer to the slots, so that a slot is one scaled load away; the rest stands before them. */
 struct fd_array {
 	uint32_t size; // slots, a multiple of 64
 	struct quiesce quiesce;
@@ -19,7 +20,7 @@ struct fd_array {
 };
 
 struct fdtable {
-	struct fd_array *_Atomic array;
+	struct grant *_Atomic *_Atomic slots; // of the present fd_array
 	struct spinlock lock; // changes
 	_Atomic uint32_t refs; // threads that share it
 	uint32_t limit; // RLIMIT_NOFILE
@@ -39,11 +40,16 @@ void fdtable_put(struct fdtable *table);
 /** exec: close what is marked close-on-exec. */
 void fdtable_close_on_exec(struct fdtable *table);
 
+static inline struct fd_array *fd_array_of(struct grant *_Atomic *slots)
+{
+	return container_of(slots, struct fd_array, slots);
+}
+
 /** The grant in slot @fd of @table; NULL = empty or out of range. */
 static inline struct grant *fd_lookup(struct fdtable *table, uint32_t fd)
 {
-	struct fd_array *array = load_dependent(&table->array);
-	return likely(fd < array->size) ? load_dependent(&array->slots[fd]) : NULL;
+	struct grant *_Atomic *slots = load_dependent(&table->slots);
+	return likely(fd < fd_array_of(slots)->size) ? load_dependent(&slots[fd]) : NULL;
 }
 
 #define FD_CLOEXEC 1
