@@ -7,6 +7,7 @@ void fs_init(void)
 	dentry_init();
 	tmpfs_init();
 	pipe_init();
+	flock_init();
 	mount_init();
 	devtmpfs_init();
 }

@@ -11,6 +11,7 @@ static const struct file_ops path_file_ops = {.name = "path"};
 
 void upcall_file_gone(struct file *file)
 {
+	flock_release(file);
 	// The name's reference holds the vnode as well.
 	if (file->dentry)
 		fs_dentry_put(file->dentry);

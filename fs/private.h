@@ -280,5 +280,9 @@ uint64_t anon_ino(void); // numbers for files without a file system
 /** "pipe:[7]", "anon_inode:[eventfd]"; false: does not fit. */
 bool anon_describe(struct file *file, char *buf, size_t size);
 
+// flock.c
+void flock_init(void);
+void flock_release(struct file *file); // what it holds, if anything
+
 // chrdev.c
 must_check err_t chrdev_open(struct vnode *vnode, uint32_t flags, struct file **file);

@@ -337,10 +337,13 @@ SYSCALL3(fcntl, uint32_t, fd, uint32_t, command, uint64_t, arg)
 
 SYSCALL2(flock, uint32_t, fd, uint32_t, operation)
 {
-	uint32_t kind = operation & ~4u; // LOCK_NB
-	if (kind != 1 && kind != 2 && kind != 8)
-		return -EINVAL;
-	return fd_get_flags(fds(), fd) < 0 ? -EBADF : 0;
+	struct file_ref ref;
+	err_t err = file_ref_take(fd, 0, &ref);
+	if (err)
+		return err;
+	err = fs_flock(ref.file, operation);
+	file_ref_drop(&ref);
+	return err;
 }
 
 static int64_t ioctl_file(struct file *file, uint32_t fd, uint32_t command, uint64_t arg)

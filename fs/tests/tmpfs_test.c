@@ -199,3 +199,24 @@ TEST(fs, folders_are_read_while_names_go)
 	EXPECT_EQ(dir->ops->read_dir(dir, note_name, &listing), -ENOENT);
 	grant_put(&dir->grant);
 }
+
+TEST(fs, flocks_belong_to_the_open_file)
+{
+	enum { SHARED = 1, ALONE = 2, TRY = 4, NONE = 8 };
+	err_t err;
+	fs_test_init();
+	struct file *one = new_file("/t/f"), *two = t_open("/t/f", O_RDONLY, &err);
+	struct file *third = new_file("/t/g");
+	EXPECT_EQ(fs_flock(one, SHARED), 0);
+	EXPECT_EQ(fs_flock(two, SHARED | TRY), 0);
+	EXPECT_EQ(fs_flock(one, ALONE | TRY), -EWOULDBLOCK);
+	EXPECT_EQ(fs_flock(third, ALONE | TRY), 0);
+	EXPECT_EQ(fs_flock(two, NONE), 0);
+	EXPECT_EQ(fs_flock(one, ALONE | TRY), 0);
+	EXPECT_EQ(fs_flock(two, SHARED | TRY), -EWOULDBLOCK);
+	EXPECT_EQ(fs_flock(two, 0), -EINVAL);
+	grant_put(&one->grant); // closed: free again
+	EXPECT_EQ(fs_flock(two, ALONE | TRY), 0);
+	grant_put(&two->grant);
+	grant_put(&third->grant);
+}

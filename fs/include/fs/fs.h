@@ -136,6 +136,9 @@ int64_t fs_copy(struct file *in, int64_t *in_pos, struct file *out, int64_t *out
 /** pipe2: a read end and a write end. */
 must_check err_t fs_pipe_create(uint32_t open_flags, struct file **read_end, struct file **write_end);
 
+/** flock(2): Linux's LOCK_SH 1, LOCK_EX 2, LOCK_UN 8, | LOCK_NB 4. -EWOULDBLOCK, -ERESTARTSYS. */
+must_check err_t fs_flock(struct file *file, unsigned operation);
+
 /** F_SETPIPE_SZ, F_GETPIPE_SZ: bytes, or -EBADF (no pipe), -EBUSY, -EPERM, -EINVAL, -ENOMEM. */
 int64_t fs_pipe_set_size(struct file *file, uint64_t size);
 int64_t fs_pipe_get_size(struct file *file);
