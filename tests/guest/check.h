@@ -70,6 +70,8 @@ void enter_scratch_folder(void);
 long rounds(long ci, long long_size);
 /** Is this a guest of the harness (and not a developer's machine)? */
 bool is_guest(void);
+/** And does it run Halcyon: are there native calls? */
+bool is_halcyon(void);
 /** @value as a pointer, where the compiler cannot see that it is a bad one. */
 void *address(uintptr_t value);
 int64_t now_ns(clockid_t clock);
