@@ -353,8 +353,8 @@ err_t mm_fault(struct mm_space *space, vaddr_t addr, enum hal_fault_access acces
 		return fault_slow(space, va, access);
 	if (unlikely(!(area->flags & needed_prot[access]) || area->object))
 		return fault_slow(space, va, access);
-	pte_t *entry = pagetable_walk(&space->table, va);
-	if (unlikely(!entry))
+	pte_t *entry;
+	if (unlikely(!pagetable_find(&space->table, va, &entry)))
 		return fault_slow(space, va, access);
 	pte_t old = pte_load(entry);
 	if (old.bits != 0)

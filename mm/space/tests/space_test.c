@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <kernel/quiesce.h>
 #include <lib/string.h>
 
 #include "space_test.h"
@@ -58,6 +59,7 @@ struct t_books t_books_open(void)
 	if (space)
 		mm_space_put(space);
 	struct frame_stats stats;
+	quiesce_wait(); // what earlier tests let go of is freed later
 	frame_drain_all();
 	frame_get_stats(&stats);
 	return (struct t_books){stats.free, mm_areas_in_use()};

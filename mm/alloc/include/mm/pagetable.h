@@ -52,20 +52,34 @@ void pagetable_free_all(struct pagetable *pt);
 pte_t *pagetable_detach_range(struct pagetable *pt, vaddr_t va, vaddr_t end);
 void pagetable_free_chain(pte_t *chain);
 
-/** The level-0 entry for @va in a page table without large leaves, or NULL. */
-static inline pte_t *pagetable_walk(const struct pagetable *pt, vaddr_t va)
+/** Step from *@table (of @level) down to the table on the way to @va; false: there is none. */
+static always_inline bool pagetable_descend(pte_t **table, vaddr_t va, unsigned level)
+{
+	// Relaxed: what the table holds is reached through the address loaded here.
+	uint64_t *slot = &(*table)[(va >> (HAL_PAGE_SHIFT + level * HAL_PT_BITS)) % HAL_PT_ENTRIES].bits;
+	pte_t entry = {__atomic_load_n(slot, __ATOMIC_RELAXED)};
+	*table = hal_direct(hal_pte_paddr(entry));
+	return likely(hal_pte_is_present(entry));
+}
+
+/** The level-0 entry for @va in a page table without large leaves; false: no table there. Levels are
+ *  3 or 4. */
+static always_inline bool pagetable_find(const struct pagetable *pt, vaddr_t va, pte_t **entry)
 {
 	pte_t *table = pt->root;
-	for (unsigned level = hal_pte_levels() - 1; level > 0; level--) {
-		unsigned shift = HAL_PAGE_SHIFT + level * HAL_PT_BITS;
-		// Relaxed: what the table holds is reached through the address loaded here.
-		pte_t entry = {__atomic_load_n(&table[(va >> shift) % HAL_PT_ENTRIES].bits,
-					       __ATOMIC_RELAXED)};
-		if (!hal_pte_is_present(entry))
-			return NULL;
-		table = hal_direct(hal_pte_paddr(entry));
-	}
-	return &table[(va >> HAL_PAGE_SHIFT) % HAL_PT_ENTRIES];
+	if (hal_pte_levels() == 4 && !pagetable_descend(&table, va, 3))
+		return false;
+	if (!pagetable_descend(&table, va, 2) || !pagetable_descend(&table, va, 1))
+		return false;
+	*entry = &table[(va >> HAL_PAGE_SHIFT) % HAL_PT_ENTRIES];
+	return true;
+}
+
+/** The same; NULL: no table there. */
+static inline pte_t *pagetable_walk(const struct pagetable *pt, vaddr_t va)
+{
+	pte_t *entry;
+	return pagetable_find(pt, va, &entry) ? entry : NULL;
 }
 
 /** The entries for @va and what follows it in the same leaf table, at most up to @end: the first
