@@ -58,7 +58,10 @@ class Boot:
             command = args.exec
             if command is not None and is_long:
                 command = 'export HALCYON_LONG=1; ' + command
-            rootfs.write_initrd(initrd, base, args.add, command)
+            if args.add or command is not None:
+                rootfs.write_initrd(initrd, base, args.add, command)
+            else:  # byte for byte: it may be a damaged one
+                initrd.write_bytes(base)
         if args.exec is not None:
             append = run.framed_append(append)
         line = machines.qemu_line(args.machine, image_path(build, arch), initrd, append, args.cpus,
@@ -79,7 +82,7 @@ class Boot:
             source.close()
         self.out = out.read_bytes()
         self.log = bytes(framed.log) + b'\n--- standard error\n' + err.read_bytes()
-        if framed.why:
+        if framed.why and self.args.status != guest.FAILED:
             self.wrong.append(framed.why)
 
     def judge(self):

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+# What people and firmware get wrong: each gets a clear line and the nearest sane behaviour, and a panic
+# ends with a failing status. A program that needs nothing of the root is the only file of some.
+set(bad ${PROJECT_BINARY_DIR}/tests/bad-initrds)
+execute_process(COMMAND ${Python3_EXECUTABLE} -B ${HALCYON_HARNESS}/bad_initrds.py ${bad}
+	COMMAND_ERROR_IS_FATAL ANY)
+# QEMU's own status of a panic: isa-debug-exit doubles and adds one.
+set(failed 3)
+if(HALCYON_ARCH STREQUAL "x86_64")
+	set(failed 7)
+endif()
+set(no_init "KERNEL PANIC: init: /init cannot be started")
+
+halcyon_guest_test(NAME boot.bad.no_initrd NO_INITRD STATUS ${failed}
+	LOG "no initrd was given.*\\n[^~]*${no_init}: ENOENT")
+halcyon_guest_test(NAME boot.bad.noise INITRD ${bad}/noise.cpio STATUS ${failed}
+	LOG "initrd: is not a cpio archive[^~]*${no_init}: ENOENT")
+foreach(kind cut huge_size no_digits)
+	halcyon_guest_test(NAME boot.bad.${kind} INITRD ${bad}/${kind}.cpio STATUS ${failed}
+		LOG "initrd is damaged[^~]*${no_init}: ENOENT")
+endforeach()
+halcyon_guest_test(NAME boot.bad.no_init INITRD ${bad}/no_init.cpio STATUS ${failed}
+	LOG "${no_init}: ENOENT")
+halcyon_guest_test(NAME boot.bad.no_interpreter INITRD ${bad}/no_interpreter.cpio STATUS ${failed}
+	LOG "${no_init}: ENOENT")
+foreach(kind lying_elf text)
+	halcyon_guest_test(NAME boot.bad.${kind} INITRD ${bad}/${kind}.cpio STATUS ${failed}
+		LOG "${no_init}: ENOEXEC")
+endforeach()
+halcyon_guest_test(NAME boot.bad.init_word APPEND init=/absent STATUS ${failed}
+	LOG "KERNEL PANIC: init: /absent cannot be started: ENOENT")
+halcyon_guest_test(NAME boot.bad.words APPEND "frobnicate=7 slice=abc quirk cpus=0 loglevel=x"
+	EXEC "echo alive" EXPECT "alive"
+	LOG "unknown word .frobnicate=7., ignored\\n[^~]*unknown word .quirk., ignored")
+# x86_64's kernel is linked at 16 MiB, where QEMU puts it without looking.
+set(least 16M)
+if(HALCYON_ARCH STREQUAL "x86_64")
+	set(least 18M)
+endif()
+halcyon_guest_test(NAME boot.bad.little_memory MEM ${least} NO_INITRD STATUS ${failed}
+	LOG "KERNEL PANIC: .*(memory|ENOENT)")
+
+# H4: who panics stops all CPUs, busy ones too, and tells of each; --exec ends with 125.
+halcyon_guest_test(NAME hal.H4.panic CPUS 4 NO_INITRD APPEND panic=test STATUS ${failed}
+	LOG "KERNEL PANIC: asked for by panic=test\\nCPU [0-3]: panicked\\n  stack:\\n    upcall_start_user\\+0x[^~]*(CPU [0-3]: stopped\\n[^~]*){3}halted after")
+halcyon_guest_test(NAME hal.H4.panic_exec CPUS 2 APPEND panic=test EXEC "echo no" EXPECT "" STATUS 125
+	LOG "KERNEL PANIC: asked for by panic=test[^~]*halted after")
+halcyon_guest_test(NAME hal.H4.panic_busy CPUS 4 STATUS ${failed}
+	ADD ${PROJECT_BINARY_DIR}/tests/guest/guest-test:/test APPEND "init=/test -- --busy-end"
+	LOG "KERNEL PANIC: init ended, status 3\\nCPU [0-3]: panicked\\n  stack:\\n    proc_exit[^~]*(CPU [0-3]: stopped\\n  user mode[^~]*){3}halted after")
