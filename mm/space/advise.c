@@ -148,6 +148,7 @@ err_t mm_incore(struct mm_space *space, vaddr_t addr, uint64_t size, uint8_t *ve
 		if (va >= area->end)
 			area = area_next(area);
 		*vec++ = is_resident(space, area, va);
+		sched_preempt_point();
 	}
 	sched_read_unlock(&space->lock);
 	return err;

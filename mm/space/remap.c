@@ -2,6 +2,7 @@
 // mremap: shrink, grow in place, or move. Moving takes the page-table entries along, so nothing is
 // copied; tables at the new place are made first, so that the move itself cannot fail.
 #include <kernel/assert.h>
+#include <sched/sched.h>
 #include <uapi/errno.h>
 
 #include "private.h"
@@ -33,6 +34,7 @@ static void move_entries(struct mm_space *space, vaddr_t from, vaddr_t to, uint6
 		pte_t *entry = pagetable_run(&space->table, va, end, &next);
 		if (!entry)
 			continue;
+		sched_preempt_point();
 		for (; va < next; va += HAL_PAGE_SIZE, entry++) {
 			pte_t pte = pte_load(entry);
 			if (pte.bits == 0)

@@ -3,6 +3,7 @@
 #include <hal/cache.h>
 #include <kernel/assert.h>
 #include <lib/string.h>
+#include <sched/sched.h>
 #include <uapi/errno.h>
 
 #include "private.h"
@@ -102,30 +103,33 @@ void mm_space_put(struct mm_space *space)
 	slab_free(space_cache, space);
 }
 
-static void describe_area(const struct mm_space *space, const struct mm_area *area,
-			  struct mm_area_info *info)
+/** The name of memory that no object describes. */
+static const char *anonymous_name(const struct mm_space *space, const struct mm_area *area)
 {
-	info->name[0] = '\0';
-	info->inode = 0;
-	if (area->object && area->object->ops->describe)
-		area->object->ops->describe(area->object, info->name, sizeof(info->name),
-					    &info->inode);
-	else if (area->flags & MM_STACK)
-		strlcpy(info->name, "[stack]", sizeof(info->name));
-	else if (!area->object && area->start < space->brk && area->end > space->brk_start)
-		strlcpy(info->name, "[heap]", sizeof(info->name));
+	if (area->flags & MM_STACK)
+		return "[stack]";
+	bool is_heap = !area->object && area->start < space->brk && area->end > space->brk_start;
+	return is_heap ? "[heap]" : "";
 }
 
-static bool count_entry(void *arg, vaddr_t va, pte_t *entry)
+static uint64_t count_resident(const struct mm_space *space, const struct mm_area *area)
 {
-	(void)va;
-	(void)entry;
-	++*(uint64_t *)arg;
-	return true;
+	uint64_t count = 0;
+	vaddr_t next;
+	for (vaddr_t va = area->start; va < area->end; va = next) {
+		pte_t *entry = pagetable_run(&space->table, va, area->end, &next);
+		if (!entry)
+			continue;
+		sched_preempt_point();
+		for (; va < next; va += HAL_PAGE_SIZE, entry++)
+			count += pte_load(entry).bits != 0;
+	}
+	return count;
 }
 
 bool mm_area_next(struct mm_space *space, vaddr_t addr, struct mm_area_info *info)
 {
+	struct mm_object *object = NULL;
 	sched_read_lock(&space->lock);
 	struct mm_area *area = area_find(space, addr);
 	if (area) {
@@ -133,12 +137,19 @@ bool mm_area_next(struct mm_space *space, vaddr_t addr, struct mm_area_info *inf
 		info->end = area->end;
 		info->flags = area->flags;
 		info->offset = area->object ? area->first_page << HAL_PAGE_SHIFT : 0;
-		info->resident_pages = 0;
-		pagetable_for_each(&space->table, area->start, area->end, count_entry,
-				   &info->resident_pages);
-		describe_area(space, area, info);
+		info->inode = 0;
+		info->resident_pages = count_resident(space, area);
+		strlcpy(info->name, anonymous_name(space, area), sizeof(info->name));
+		object = area->object;
+		if (object)
+			object->ops->get(object);
 	}
 	sched_read_unlock(&space->lock);
+	// Without the lock: names have locks of their own.
+	if (object && object->ops->describe)
+		object->ops->describe(object, info->name, sizeof(info->name), &info->inode);
+	if (object)
+		object->ops->put(object);
 	return area != NULL;
 }
 

@@ -41,8 +41,8 @@ _Static_assert(sizeof(struct frame) == 32, "a page-frame descriptor is 32 bytes"
 extern struct frame **frame_sections;
 extern size_t frame_section_count;
 
-/** 2^@order frames with refs 1, not zeroed; NULL when out of memory. Any context, interrupts on or
- *  off. With interrupts on it may ask other CPUs for their cached frames before it fails. */
+/** 2^@order frames with refs 1, not zeroed; NULL when out of memory. Any context. With interrupts on
+ *  it may ask other CPUs for their cached frames before it fails, so no spinning lock is held then. */
 must_check struct frame *frame_alloc(unsigned order);
 must_check struct frame *frame_alloc_zeroed(void); // one frame
 /** Return a block as it was allocated, whatever its refs. */

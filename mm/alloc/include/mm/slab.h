@@ -13,7 +13,8 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
  *  and its memory is never put to another use. So a stale pointer to it may be read, and locked. */
 struct slab_cache *slab_cache_create_stable(const char *name, size_t size, size_t align,
 					    void (*construct)(void *object));
-/** One object, not zeroed / zeroed; NULL when out of memory. Any context. */
+/** One object, not zeroed / zeroed; NULL when out of memory. Any context; no spinning lock is held
+ *  with interrupts on, see frame_alloc(). The same for kmalloc(). */
 must_check void *slab_alloc(struct slab_cache *cache);
 must_check void *slab_alloc_zeroed(struct slab_cache *cache);
 void slab_free(struct slab_cache *cache, void *object);
