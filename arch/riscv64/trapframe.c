@@ -67,11 +67,14 @@ static void restore_regs(struct trapframe *tf, const struct user_regs *regs)
 
 void hal_tf_init_user(struct trapframe *tf, uint64_t pc, uint64_t sp)
 {
+	// In current's frame (exec) the last switch has written it; else the next one will. Never 0: that
+	// would say kernel mode.
+	uint64_t percpu = tf->percpu ? tf->percpu : 1;
 	memset(tf, 0, sizeof(*tf));
 	tf->pc = pc;
 	tf->sp = sp;
 	tf->cause = CAUSE_NONE;
-	tf->percpu = 1; // of user mode; the way out writes the real one
+	tf->percpu = percpu;
 }
 
 void hal_tf_set_tls(struct trapframe *tf, struct hal_context *ctx, uint64_t tls)
