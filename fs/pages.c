@@ -2,6 +2,7 @@
 // The radix tree of a file's pages. It grows at the root and shrinks when a node becomes empty.
 #include "pages.h"
 
+#include <kernel/assert.h>
 #include <mm/slab.h>
 #include <uapi/errno.h>
 
@@ -70,6 +71,7 @@ err_t page_tree_add(struct page_tree *tree, uint64_t index, struct frame *frame)
 {
 	struct page_node *path[LEVELS_MAX + 2];
 	err_t err = grow(tree, index);
+	assert(!((uintptr_t)frame & LEVEL_MASK)); // descriptors are 32 bytes each, from a page's start
 	if (err)
 		return err;
 	unsigned levels = (unsigned)(load_relaxed(&tree->root) & LEVEL_MASK), level = levels;

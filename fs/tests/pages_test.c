@@ -6,7 +6,7 @@
 #include "../pages.h"
 #include "fs_test.h"
 
-static struct frame fake[5000]; // never looked into: the tree keeps addresses
+static _Alignas(16) struct frame fake[5000]; // never looked into: the tree keeps addresses
 
 static struct frame *frame_for(uint64_t index)
 {
