@@ -198,8 +198,11 @@ TEST(hal, fpu_keeps_a_state)
 
 	EXPECT(hal_fpu_state_size() > 0 && hal_fpu_state_size() <= sizeof(first));
 	if (!hal_percpu()->has_fpu) {
+		// The first save may mark the state as one that was in use (x86's XSTATE_BV).
 		hal_fpu_init_state(first);
-		hal_fpu_init_state(second);
+		memcpy(second, first, sizeof(second));
+		hal_fpu_restore(first);
+		hal_fpu_save(first);
 		hal_fpu_restore(first);
 		hal_fpu_save(second);
 		hal_fpu_disable();
