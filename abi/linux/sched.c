@@ -51,8 +51,8 @@ static int64_t get_affinity(struct thread *thread, uint64_t size, uaddr_t at)
 	if (size % 8 || size < bytes)
 		return -EINVAL;
 	sched_get_affinity(thread, &set);
-	for (unsigned cpu = cpus_possible_count(); cpu < bytes * 8; cpu++)
-		bitmap_clear(set.bits, cpu);
+	for (unsigned word = 0; word < bytes / 8; word++) // as on Linux: what may be used now
+		set.bits[word] &= cpus_online.bits[word];
 	return mm_copy_out(at, &set, bytes) ? -EFAULT : (int64_t)bytes;
 }
 
