@@ -37,6 +37,7 @@ struct smp_cpu {
 
 struct cpuset cpus_online;
 static _Atomic uint32_t start_state[CPUS_MAX];
+static cpuid_t late_cpu; // tests: it arrives only after it was given up; 0 = none
 static DEFINE_PERCPU(struct smp_cpu, smp_cpu);
 
 unsigned cpus_online_count(void)
@@ -65,6 +66,8 @@ void smp_init(void)
 bool smp_secondary_arrived(cpuid_t cpu)
 {
 	uint32_t expected = CPU_STARTED;
+	while (CONFIG_TESTS && cpu == late_cpu && load_relaxed(&start_state[cpu]) == CPU_STARTED)
+		hal_cpu_relax();
 	return cas_acq_rel(&start_state[cpu], &expected, CPU_ARRIVED);
 }
 
@@ -116,6 +119,8 @@ static unsigned wanted_count(void)
 void smp_start_all(void)
 {
 	unsigned count = wanted_count();
+	if (CONFIG_TESTS)
+		late_cpu = (cpuid_t)param_get_u64("smp.late", 0);
 	struct cpuset started = {{0}};
 	for (cpuid_t cpu = 1; cpu < count; cpu++) {
 		if (start_cpu(cpu))
