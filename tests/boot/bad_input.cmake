@@ -48,3 +48,20 @@ halcyon_guest_test(NAME hal.H4.panic_exec CPUS 2 APPEND panic=test EXEC "echo no
 halcyon_guest_test(NAME hal.H4.panic_busy CPUS 4 STATUS ${failed}
 	ADD ${PROJECT_BINARY_DIR}/tests/guest/guest-test:/test APPEND "init=/test -- --busy-end"
 	LOG "KERNEL PANIC: init ended, status 3\\nCPU [0-3]: panicked\\n  stack:\\n    proc_exit[^~]*(CPU [0-3]: stopped\\n  user mode[^~]*){3}halted after")
+
+# H1, H2: ids that are neither dense nor in one cluster become 0, 1, 2 …; who does not arrive in time is
+# left off, and if it comes later all the same, it parks.
+set(cpus 8)
+if(HALCYON_ARCH STREQUAL "x86_64")
+	set(cpus "6,sockets=2,cores=3") # APIC ids 0 1 2 4 5 6
+elseif(HALCYON_ARCH STREQUAL "aarch64")
+	set(cpus 18) # the last two in a cluster of their own
+endif()
+string(REGEX REPLACE ",.*" "" count ${cpus})
+math(EXPR last "${count} - 1")
+halcyon_guest_test(NAME hal.H1.sparse_ids CPUS ${cpus}
+	EXEC "nproc; awk '/^processor/ { print $3 }' /proc/cpuinfo | tail -n 1; echo ok"
+	EXPECT "${count}\\n${last}\\nok" LOG "cpus: ${count} of ${count} online")
+halcyon_guest_test(NAME hal.H2.late_cpu CPUS 4 APPEND smp.late=2
+	EXEC "nproc; awk '/^processor/ { print $3 }' /proc/cpuinfo; for i in 1 2 3 4; do (:) & done; wait; echo ok"
+	EXPECT "3\\n0\\n1\\n3\\nok" LOG "CPU 2 .* did not arrive within 1 s, left off")

@@ -31,7 +31,8 @@ def read_args():
     parser = argparse.ArgumentParser(fromfile_prefix_chars='@')
     for name in ('machine', 'build', 'log-dir', 'append', 'kernel', 'result'):
         parser.add_argument('--' + name)
-    parser.add_argument('--cpus', type=int, default=4)
+    parser.add_argument('--cpus', default='4')
+    parser.add_argument('--icount', type=int, default=0)
     parser.add_argument('--mem', default='256M')
     parser.add_argument('--add', action='append', default=[])
     parser.add_argument('names', nargs='*')
@@ -72,7 +73,7 @@ def boot(args, names, scratch, results):
     if args.kernel:
         append = 'console=%s quiet panic=-1' % CONSOLE[arch]
     line = machines.qemu_line(args.machine, args.kernel or image_path(build, arch), initrd, append,
-                              args.cpus, args.mem, guest.PIPES)
+                              args.cpus, args.mem, guest.PIPES, bool(args.icount))
     with open(scratch / 'out', 'w+b') as out:
         framed = Watched(line, out, SILENT_S * (LONGER if is_long else 1))
         framed.run()

@@ -26,7 +26,7 @@ def read_args():
         parser.add_argument('--' + name)
     parser.add_argument('--timeout', type=float, default=120)
     parser.add_argument('--status', type=int, default=0)
-    parser.add_argument('--cpus', type=int, default=2)
+    parser.add_argument('--cpus', default='2')
     parser.add_argument('--mem', default='256M')
     parser.add_argument('--add', action='append', default=[])
     for flag in ('no-initrd', 'icount', 'long', 'tap'):
