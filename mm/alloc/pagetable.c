@@ -159,7 +159,7 @@ static pte_t *install_table(struct pagetable *pt, pte_t *slot, pte_t old, unsign
 /** The table that @slot of @level points to, made if absent. */
 static inline pte_t *ensure_table(struct pagetable *pt, pte_t *slot, unsigned level)
 {
-	pte_t entry = {__atomic_load_n(&slot->bits, __ATOMIC_RELAXED)};
+	pte_t entry = {__atomic_load_n(&slot->bits, HAL_ORDER_DEPENDENT)};
 	if (likely(hal_pte_is_present(entry) && !hal_pte_is_leaf(entry, level)))
 		return entry_table(entry);
 	return install_table(pt, slot, entry, level);
@@ -170,7 +170,7 @@ pte_t *pagetable_entry(struct pagetable *pt, vaddr_t va, bool create)
 	pte_t *table = pt->root;
 	for (unsigned level = hal_pte_levels() - 1; level > 0; level--) {
 		pte_t *slot = level_entry(table, va, level);
-		pte_t entry = {__atomic_load_n(&slot->bits, __ATOMIC_RELAXED)};
+		pte_t entry = {__atomic_load_n(&slot->bits, HAL_ORDER_DEPENDENT)};
 		if (likely(hal_pte_is_present(entry))) {
 			if (unlikely(hal_pte_is_leaf(entry, level)))
 				return NULL;
@@ -267,7 +267,7 @@ pte_t *pagetable_run(const struct pagetable *pt, vaddr_t va, vaddr_t end, vaddr_
 	pte_t *table = pt->root;
 	for (unsigned level = hal_pte_levels() - 1; level > 0; level--) {
 		pte_t entry = {__atomic_load_n(&level_entry(table, va, level)->bits,
-					       __ATOMIC_RELAXED)};
+					       HAL_ORDER_DEPENDENT)};
 		if (!hal_pte_is_present(entry) || unlikely(hal_pte_is_leaf(entry, level))) {
 			*next = next_boundary(va, level, end);
 			return NULL;

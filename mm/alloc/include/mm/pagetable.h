@@ -55,9 +55,8 @@ void pagetable_free_chain(pte_t *chain);
 /** Step from *@table (of @level) down to the table on the way to @va; false: there is none. */
 static always_inline bool pagetable_descend(pte_t **table, vaddr_t va, unsigned level)
 {
-	// Relaxed: what the table holds is reached through the address loaded here.
 	uint64_t *slot = &(*table)[(va >> (HAL_PAGE_SHIFT + level * HAL_PT_BITS)) % HAL_PT_ENTRIES].bits;
-	pte_t entry = {__atomic_load_n(slot, __ATOMIC_RELAXED)};
+	pte_t entry = {__atomic_load_n(slot, HAL_ORDER_DEPENDENT)};
 	*table = hal_direct(hal_pte_paddr(entry));
 	return likely(hal_pte_is_present(entry));
 }
