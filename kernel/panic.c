@@ -52,7 +52,8 @@ static bool print_return_address(void *arg, uintptr_t pc)
 {
 	struct walk *walk = arg;
 	char name[80];
-	symbol_format(pc, name, sizeof(name));
+	// The call, not what follows it: a call that never returns may be its function's last instruction.
+	symbol_format(pc - 1, name, sizeof(name));
 	console_panic_printf("    %s\n", name);
 	return ++walk->depth < STACK_DEPTH;
 }
