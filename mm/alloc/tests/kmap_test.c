@@ -2,6 +2,7 @@
 // If these fail, kernel memory is writable and executable, or a stack overflow goes unseen.
 #include <hal/bootinfo.h>
 #include <hal/context.h>
+#include <hal/irqflags.h>
 #include <kernel/smp.h>
 #include <lib/string.h>
 #include <lib/test.h>
@@ -9,6 +10,8 @@
 #include <mm/kmap.h>
 #include <mm/kstack_layout.h>
 #include <mm/pagetable.h>
+
+#include "../private.h"
 
 static unsigned bad_leaves;
 
@@ -126,7 +129,9 @@ TEST(mm, kstack_addresses_do_not_run_out)
 		*(volatile uint64_t *)(top - 8) = i;
 		got += *(volatile uint64_t *)(top - 8) == i;
 		kstack_free(top);
-		frame_drain_this_cpu();
+		irqflags_t flags = hal_irq_save();
+		kstack_drain_this_cpu();
+		hal_irq_restore(flags);
 	}
 	EXPECT_EQ(got, KSTACK_SLOTS + 8);
 }
