@@ -44,7 +44,7 @@ static void check_refusals(void)
 	CHECK_ERRNO(mmap(NULL, PAGE, RW, MAP_PRIVATE, fd, 1), EINVAL);
 	CHECK_ERRNO(mmap(address(1), PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), EINVAL);
 	CHECK_ERRNO(mmap(NULL, 1ul << 62, RW, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), ENOMEM);
-	CHECK_ERRNO(mmap(address(0x7ffffffff000ul << 8), PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+	CHECK_ERRNO(mmap(address(1ul << 56), PAGE, RW, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
 		-1, 0), ENOMEM);
 	CHECK_ERRNO(munmap(address(1), PAGE), EINVAL);
 	CHECK_ERRNO(munmap(address(PAGE), 0), EINVAL);

@@ -10,7 +10,7 @@
 static const uintptr_t KERNEL[] = {
 	0xffff800000000000, 0xffff888000000000, 0xffffffff80000000, 0xffffffff81000000, 0xffffffffffffffff & ~7ul,
 	0xffff000000000000, 0xffff000008000000, 0xffffff8000000000, 0xffffffc000000000, 0xffffffd600000000,
-	0xffffffe000000000, 0xfffffffffffff000, 0x8000000000000000, 0x0001000000000000,
+	0xffffffe000000000, 0xfffffffffffff000, 0x8000000000000000, 0x0100000000000000,
 };
 #define COUNT (sizeof(KERNEL) / sizeof(KERNEL[0]))
 
@@ -52,8 +52,10 @@ static void check_calls(uintptr_t at)
 	void *map = mmap(address(at & ~4095ul), 4096, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	CHECK(map == MAP_FAILED);
-	CHECK(munmap(address(at & ~4095ul), 4096) == -1);
-	CHECK(mprotect(address(at & ~4095ul), 4096, PROT_READ) == -1);
+	if (at >> 48 == 0xffff) { // elsewhere the top byte may be a tag that counts for nothing
+		CHECK(munmap(address(at & ~4095ul), 4096) == -1);
+		CHECK(mprotect(address(at & ~4095ul), 4096, PROT_READ) == -1);
+	}
 	close(fd);
 }
 
