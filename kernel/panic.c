@@ -5,6 +5,7 @@
 #include <hal/clock.h>
 #include <hal/context.h>
 #include <hal/cpu.h>
+#include <hal/mmu.h>
 #include <hal/percpu.h>
 #include <hal/power.h>
 #include <hal/smp.h>
@@ -18,6 +19,7 @@
 
 #define ANSWER_NS (100 * NSEC_PER_MSEC)
 #define STACK_DEPTH 24
+#define DEPTH_CREDIBLE 4 // fewer return addresses than this: there are no frame pointers
 #define PANIC_STATUS 3
 
 static _Atomic uint32_t panic_cpu_plus_1;
@@ -58,11 +60,33 @@ static bool print_return_address(void *arg, uintptr_t pc)
 	return ++walk->depth < STACK_DEPTH;
 }
 
-static void print_stack(uintptr_t fp)
+/** Images without frame pointers (release): name every word of the stack, from @sp up, that points behind
+ *  a call in the kernel's text. Some are left over from calls that have ended; "?" says so. Kernel stacks
+ *  end at a multiple of their size (mm/kmap.h). */
+static void print_likely_callers(uintptr_t sp)
+{
+	uintptr_t at = align_up(sp, sizeof(uintptr_t)), end = align_up(sp + 1, HAL_KSTACK_SIZE);
+	struct walk walk = {0};
+	for (; at < end && walk.depth < STACK_DEPTH; at += sizeof(uintptr_t)) {
+		uintptr_t word = *(const volatile uintptr_t *)at;
+		char name[80];
+		if (word <= (uintptr_t)_text_start || word >= (uintptr_t)_text_end)
+			continue;
+		symbol_format(word - 1, name, sizeof(name));
+		console_panic_printf("    ? %s\n", name);
+		walk.depth++;
+	}
+}
+
+/** The stack above @sp, whose innermost frame pointer is @fp. */
+static void print_stack(uintptr_t fp, uintptr_t sp)
 {
 	struct walk walk = {0};
 	console_panic_printf("  stack:\n");
-	hal_backtrace(fp, print_return_address, &walk);
+	if (fp) // 0 would mean this function's own
+		hal_backtrace(fp, print_return_address, &walk);
+	if (walk.depth < DEPTH_CREDIBLE && sp >= HAL_KMAP_BASE && sp - HAL_KMAP_BASE < HAL_KMAP_SIZE)
+		print_likely_callers(sp);
 }
 
 static void print_frame(const struct trapframe *tf)
@@ -72,7 +96,7 @@ static void print_frame(const struct trapframe *tf)
 	console_panic_printf("  %s mode, at %s\n", hal_tf_is_user(tf) ? "user" : "kernel", name);
 	hal_tf_print(tf, console_panic_printf);
 	if (!hal_tf_is_user(tf))
-		print_stack(hal_tf_frame_pointer(tf));
+		print_stack(hal_tf_frame_pointer(tf), hal_tf_sp(tf));
 }
 
 /** Ask every other CPU to stop; wait for all of them together. */
@@ -103,7 +127,7 @@ static void print_other(cpuid_t cpu)
 	if (tf)
 		print_frame(tf);
 	else
-		print_stack(other->fp);
+		print_stack(other->fp, other->fp);
 }
 
 noreturn_fn static void finish(const struct trapframe *tf, uintptr_t fp)
@@ -114,7 +138,7 @@ noreturn_fn static void finish(const struct trapframe *tf, uintptr_t fp)
 	if (tf)
 		print_frame(tf);
 	else
-		print_stack(fp);
+		print_stack(fp, fp);
 	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
 		if (cpu != self)
 			print_other(cpu);
