@@ -142,15 +142,15 @@ static void init_thread_part(struct thread *child, uint32_t tid, const struct cl
 	}
 }
 
-/** Link @child into its process; a new process into the tree. -EAGAIN: too many threads. -EINTR: the
- *  parent is being killed, and a child born now would be missed. */
+/** Link @child into its process; a new process into the tree. -EAGAIN: too many threads. -ERESTARTNOINTR: a
+ *  signal is to be looked at first (a kill would miss a child born now), then the call is made again. */
 static err_t publish(struct thread *child, struct process *process, uint64_t flags)
 {
 	struct process *self = current_process();
 	struct thread *thread = current_thread();
 	spin_lock(&proc_tree_lock);
 	spin_lock(&self->lock);
-	err_t err = load_relaxed(&thread->pending) & (PEND_EXIT | PEND_SIGNAL) ? -EINTR : 0;
+	err_t err = load_relaxed(&thread->pending) & (PEND_EXIT | PEND_SIGNAL) ? -ERESTARTNOINTR : 0;
 	if (!err && process == self && self->thread_count >= THREADS_MAX)
 		err = -EAGAIN;
 	if (!err && process == self) {

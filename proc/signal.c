@@ -200,15 +200,17 @@ static void stop_here(struct process *process)
 
 // ---- delivery -------------------------------------------------------------------------------------
 
-enum { RESTART_NONE, RESTART_ALWAYS, RESTART_UNLESS_HANDLER };
+enum { RESTART_NONE, RESTART_IF_ASKED, RESTART_UNLESS_HANDLER, RESTART_ALWAYS };
 
 static int restart_kind(const struct trapframe *tf)
 {
 	if (!hal_tf_is_syscall(tf))
 		return RESTART_NONE;
 	switch (hal_tf_result(tf)) {
-	case -ERESTARTSYS:
+	case -ERESTARTNOINTR:
 		return RESTART_ALWAYS;
+	case -ERESTARTSYS:
+		return RESTART_IF_ASKED;
 	case -ERESTARTNOHAND:
 	case -ERESTART_RESTARTBLOCK:
 		return RESTART_UNLESS_HANDLER;
@@ -222,7 +224,8 @@ static void finish_call_for_handler(struct trapframe *tf, const struct sigaction
 {
 	current_thread()->proc.restart_deadline = 0;
 	int kind = restart_kind(tf);
-	if (kind == RESTART_ALWAYS && (action->flags & SA_RESTART))
+	if (kind == RESTART_ALWAYS ||
+	    (kind == RESTART_IF_ASKED && (action->flags & SA_RESTART)))
 		hal_tf_restart_syscall(tf);
 	else if (kind != RESTART_NONE)
 		hal_tf_set_result(tf, -EINTR);

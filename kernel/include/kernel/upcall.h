@@ -59,7 +59,7 @@ void upcall_session_leader_exit(struct process *process);
 void upcall_unknown_syscall(struct trapframe *tf, uint64_t nr);
 /** abi: a Linux call ended with @result, -ERESTARTSYS to -ERESTART_RESTARTBLOCK: it was disturbed, or
  *  (SYSCALL_FRAME_WRITTEN) it has written the whole frame itself. */
-#define SYSCALL_FRAME_WRITTEN (-ERESTARTNOINTR)
+#define SYSCALL_FRAME_WRITTEN (-ENOIOCTLCMD) // a number of that range which means nothing else here
 void upcall_finish_syscall(struct trapframe *tf, int64_t result);
 /** abi: all rooms above sched are initialised, the root file system is unpacked, init is started.
  *  Runs in a thread of its own on the boot CPU, all CPUs online. */
