@@ -211,20 +211,9 @@ SYSCALL3(close_range, uint32_t, first, uint32_t, last, uint32_t, flags)
 	return fd_close_range(fds(), first, last, flags & 4 ? FD_CLOEXEC : 0);
 }
 
-/** The grant in slot @fd of any type, with a reference. */
-static struct grant *get_grant(uint32_t fd)
-{
-	irqflags_t flags = hal_irq_save();
-	struct grant *grant = fd_lookup(fds(), fd);
-	if (grant)
-		grant_get(grant);
-	hal_irq_restore(flags);
-	return grant;
-}
-
 static int64_t duplicate(uint32_t fd, uint32_t min_fd, uint32_t flags)
 {
-	struct grant *grant = get_grant(fd);
+	struct grant *grant = fd_lookup_get(fds(), fd);
 	if (!grant)
 		return -EBADF;
 	int result = fd_install(fds(), grant, min_fd, flags);
@@ -235,7 +224,7 @@ static int64_t duplicate(uint32_t fd, uint32_t min_fd, uint32_t flags)
 
 static int64_t duplicate_at(uint32_t fd, uint32_t at, uint32_t flags)
 {
-	struct grant *grant = get_grant(fd);
+	struct grant *grant = fd_lookup_get(fds(), fd);
 	if (!grant)
 		return -EBADF;
 	int result = fd_install_at(fds(), grant, at, flags);

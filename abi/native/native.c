@@ -24,17 +24,14 @@ static int64_t make_endpoint(void)
 	return err ? err : install(grant);
 }
 
-/** The grant in slot @fd with a reference; NULL = -EBADF. Interrupts are off from look-up to get. */
+/** The endpoint's grant in slot @fd with a reference; NULL = -EBADF. */
 static struct grant *get_grant(uint64_t fd)
 {
-	irqflags_t flags = hal_irq_save();
-	struct grant *grant = fd <= UINT32_MAX
-				      ? fd_lookup(current_thread()->object.fds, (uint32_t)fd)
-				      : NULL;
-	if (grant && (!grant_allows(grant, OBJECT_ENDPOINT) || !grant_try_get(grant)))
-		grant = NULL;
-	hal_irq_restore(flags);
-	return grant;
+	struct grant *grant = fd_lookup_get(current_thread()->object.fds, fd);
+	if (!grant || grant_allows(grant, OBJECT_ENDPOINT))
+		return grant;
+	grant_put(grant);
+	return NULL;
 }
 
 static int64_t derive(uint64_t fd, uint64_t rights, const uint64_t *badge)

@@ -210,6 +210,16 @@ static struct grant *clear_slot(struct fdtable *table, uint32_t fd)
 	return grant;
 }
 
+struct grant *fd_lookup_get(struct fdtable *table, uint64_t fd)
+{
+	irqflags_t flags = hal_irq_save(); // no switch between the look-up and the reference
+	struct grant *grant = fd <= UINT32_MAX ? fd_lookup(table, (uint32_t)fd) : NULL;
+	if (grant && !grant_try_get(grant))
+		grant = NULL;
+	hal_irq_restore(flags);
+	return grant;
+}
+
 err_t fd_close(struct fdtable *table, uint32_t fd)
 {
 	spin_lock(&table->lock);

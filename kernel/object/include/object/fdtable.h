@@ -52,6 +52,9 @@ static inline struct grant *fd_lookup(struct fdtable *table, uint32_t fd)
 	return likely(fd < fd_array_of(slots)->size) ? load_dependent(&slots[fd]) : NULL;
 }
 
+/** The same with a reference, for what may sleep. NULL too when its last holder lets go right now. */
+must_check struct grant *fd_lookup_get(struct fdtable *table, uint64_t fd);
+
 #define FD_CLOEXEC 1
 
 /** Put @grant (its reference is taken over on success) into the lowest free slot >= @min_fd.
