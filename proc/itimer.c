@@ -35,13 +35,12 @@ static void alarm_fires(struct timer *timer)
 }
 
 /** The process of the next alarm that is due, with a reference. */
-static struct process *take_due(void)
+static struct process *next_due(void)
 {
 	struct process *process = NULL;
 	irqflags_t flags = spin_lock_irqsave(&lock);
 	struct alarm *alarm = list_first_entry(&due_alarms, struct alarm, due);
 	if (alarm) {
-		list_remove(&alarm->due);
 		process = alarm->process;
 		process_get(process);
 	}
@@ -49,15 +48,35 @@ static struct process *take_due(void)
 	return process;
 }
 
-static void alarm_thread(void *unused)
+static bool take_due(struct alarm *alarm)
+{
+	irqflags_t flags = spin_lock_irqsave(&lock);
+	bool is_due = list_is_linked(&alarm->due);
+	if (is_due)
+		list_remove(&alarm->due);
+	spin_unlock_irqrestore(&lock, flags);
+	return is_due;
+}
+
+/** Send the alarm if it is due. Lock: alarm_lock of its process, so that none is on its way once stopped. */
+static void send_due(struct alarm *alarm)
 {
 	struct siginfo info = {.signo = SIGALRM, .code = SI_KERNEL};
+	if (take_due(alarm))
+		(void)signal_send_process(alarm->process, &info);
+}
+
+static void alarm_thread(void *unused)
+{
 	struct process *process;
 	(void)unused;
 	for (;;) {
 		(void)sched_wait_event(&due_wait, !list_is_empty(&due_alarms), NSEC_NEVER, 0);
-		while ((process = take_due())) {
-			(void)signal_send_process(process, &info);
+		while ((process = next_due())) {
+			sched_mutex_lock(&process->alarm_lock);
+			if (process->alarm)
+				send_due(process->alarm);
+			sched_mutex_unlock(&process->alarm_lock);
 			process_put(process);
 		}
 	}
@@ -84,7 +103,7 @@ static struct alarm *alarm_create(struct process *process)
 	return alarm;
 }
 
-/** Take the timer off every queue: afterwards only the caller sets it. */
+/** Take the timer off every queue and send what it left: afterwards only the caller sets it off. Lock: alarm_lock. */
 static nsec_t stop(struct alarm *alarm, nsec_t *interval)
 {
 	irqflags_t flags = spin_lock_irqsave(&lock);
@@ -93,6 +112,7 @@ static nsec_t stop(struct alarm *alarm, nsec_t *interval)
 	spin_unlock_irqrestore(&lock, flags);
 	nsec_t now = time_now(), deadline = alarm->timer.deadline;
 	bool was_queued = timer_cancel_sync(&alarm->timer);
+	send_due(alarm);
 	return !was_queued ? 0 : deadline > now ? deadline - now : 1;
 }
 
@@ -127,16 +147,15 @@ void proc_get_alarm(nsec_t *left, nsec_t *interval)
 
 void proc_drop_alarm(struct process *process)
 {
-	struct alarm *alarm = process->alarm;
 	nsec_t interval;
+	sched_mutex_lock(&process->alarm_lock);
+	struct alarm *alarm = process->alarm;
+	process->alarm = NULL;
+	if (alarm)
+		(void)stop(alarm, &interval);
+	sched_mutex_unlock(&process->alarm_lock);
 	if (!alarm)
 		return;
-	process->alarm = NULL;
-	(void)stop(alarm, &interval);
-	irqflags_t flags = spin_lock_irqsave(&lock);
-	if (list_is_linked(&alarm->due))
-		list_remove(&alarm->due);
-	spin_unlock_irqrestore(&lock, flags);
 	process_put(alarm->process);
 	kfree(alarm);
 }

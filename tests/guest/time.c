@@ -105,6 +105,26 @@ static void check_timers(void)
 	CHECK_IS(WTERMSIG(wait_status(child)), SIGALRM);
 }
 
+/** An alarm that is stopped as it goes off was sent before setitimer() returned, or is not sent at all. */
+static void check_stopped(void)
+{
+	signal(SIGALRM, count);
+	for (int round = 0; round < 500; round++) {
+		struct itimerval timer = { { 0, 0 }, { 0, 100 } };
+		int64_t before = now_ns(CLOCK_MONOTONIC);
+		CHECK_IS(setitimer(ITIMER_REAL, &timer, NULL), 0);
+		while (now_ns(CLOCK_MONOTONIC) - before < 90000 + round * 100)
+			;
+		memset(&timer, 0, sizeof(timer));
+		CHECK_IS(setitimer(ITIMER_REAL, &timer, NULL), 0);
+		int seen = alarms;
+		before = now_ns(CLOCK_MONOTONIC);
+		while (now_ns(CLOCK_MONOTONIC) - before < 100000)
+			;
+		CHECK_IS(alarms, seen);
+	}
+}
+
 static void work(int64_t ns, clockid_t clock)
 {
 	int64_t end = now_ns(clock) + ns;
@@ -148,6 +168,7 @@ int main(void)
 	check_monotonic();
 	check_sleep();
 	check_timers();
+	check_stopped();
 	check_cpu_time();
 	return 0;
 }
