@@ -9,11 +9,11 @@
 #   halcyon_guest_test(NAME boot.cpus8 [EXEC command] [EXPECT regex] [LOG regex] [STATUS n]
 #                      [CPUS n] [MEM size] [MACHINE row] [APPEND words] [INITRD file] [NO_INITRD]
 #                      [ADD host:guest …] [INPUT file] [STDOUT file] [ICOUNT] [TAP] [TIMEOUT s]
-#                      [LONG] [PRESETS regex])
+#                      [LONG] [HASH] [PRESETS regex])
 #       Boots this build's image. EXPECT is for what EXEC prints (the whole of it), LOG for the
 #       kernel's log, STDOUT a file that must equal what EXEC prints; TAP: the log must hold a whole run
 #       of the unit tests. PRESETS: which builds have the test, `.*-test` unless said. LONG: only in
-#       the long size, ten times the TIMEOUT.
+#       the long size, ten times the TIMEOUT. HASH: keep the hash of the kernel that booted, NAME.sha256.
 #   halcyon_script_test(NAME x SCRIPT tests/harness/x.py [ARGS …] [TIMEOUT s])
 # A guest's console is kept in build/logs/PRESET/NAME.log.
 
@@ -34,7 +34,7 @@ endfunction()
 # The arguments go through a file, one per line: a command of a shell may hold semicolons.
 function(halcyon_guest_test)
 	set(single NAME EXEC EXPECT LOG STATUS CPUS MEM MACHINE APPEND INITRD INPUT STDOUT TIMEOUT PRESETS)
-	cmake_parse_arguments(PARSE_ARGV 0 T "NO_INITRD;ICOUNT;LONG;TAP" "${single}" "ADD")
+	cmake_parse_arguments(PARSE_ARGV 0 T "NO_INITRD;ICOUNT;LONG;TAP;HASH" "${single}" "ADD")
 	if(NOT T_PRESETS)
 		set(T_PRESETS ".*-test")
 	endif()
@@ -54,7 +54,7 @@ function(halcyon_guest_test)
 			string(APPEND args "--${option}=${T_${key}}\n")
 		endif()
 	endforeach()
-	foreach(flag NO_INITRD ICOUNT LONG TAP)
+	foreach(flag NO_INITRD ICOUNT LONG TAP HASH)
 		if(T_${flag})
 			string(TOLOWER ${flag} option)
 			string(REPLACE _ - option ${option})

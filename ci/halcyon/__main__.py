@@ -4,7 +4,7 @@ import argparse
 import sys
 
 from . import bench, machines, packages, run, test
-from .common import Failure, note
+from .common import ARCHES, Failure, note
 
 EPILOG = 'Each verb has its own --help. Everything also works by plain CMake: see CMakePresets.json.'
 
@@ -31,11 +31,13 @@ def build_parser():
     verb = verbs.add_parser('run', help='build and boot in QEMU, console on the terminal',
                             description='Build what changed and boot it in QEMU with the console on '
                             'the terminal (Ctrl-A x ends QEMU, Ctrl-A h shows more).')
-    verb.add_argument('machine', nargs='?', default='x86_64', choices=list(machines.MACHINES),
-                      metavar='MACHINE', help='one of: %s (default x86_64)'
-                      % ', '.join(machines.MACHINES))
-    verb.add_argument('--cpus', type=positive, default=4, metavar='N', help='processors (default 4)')
-    verb.add_argument('--mem', default='512M', metavar='SIZE', help='memory (default 512M)')
+    verb.add_argument('machine', nargs='?', default='x86_64', metavar='MACHINE',
+                      help='a row of --list (default x86_64)')
+    verb.add_argument('--list', action='store_true', help='show the machines, then end')
+    verb.add_argument('--cpus', type=positive, metavar='N',
+                      help='processors (default 4, or what the machine has)')
+    verb.add_argument('--mem', metavar='SIZE',
+                      help='memory (default 512M, or what the machine has)')
     verb.add_argument('--append', default='', metavar='ARGS', help='kernel command line')
     verb.add_argument('--initramfs', metavar='FILE', help='a cpio archive in place of the root')
     verb.add_argument('--add', action='append', default=[], metavar='HOSTPATH[:GUESTPATH]',
@@ -66,7 +68,7 @@ def build_parser():
                             'the instruction-counting clock and print its cases beside the last '
                             'release and Linux. The word `ipc` first selects the IPC benchmark.')
     verb.add_argument('cases', nargs='*', metavar='CASE', help='only these cases (default all)')
-    verb.add_argument('--arch', action='append', choices=machines.ARCHES,
+    verb.add_argument('--arch', action='append', choices=ARCHES,
                       help='only this architecture (repeatable)')
     verb.add_argument('--record', action='store_true',
                       help='keep the figures as those of the last release')

@@ -6,7 +6,7 @@ import re
 import sys
 
 from . import guest, machines, packages
-from .common import BUILD, ROOT, build, image_path, note, quiet
+from .common import ARCHES, BUILD, ROOT, build, image_path, note, quiet
 
 RECORDED = ROOT / 'bench/recorded.json'
 BASELINE = ROOT / 'bench/kbench/LINUX-BASELINE.md'
@@ -39,7 +39,7 @@ def bench_verb(args):
     recorded = json.loads(RECORDED.read_text(encoding='utf-8')) if RECORDED.exists() else {}
     beside = read_baseline() if name == 'kbench' else read_bounds()
     is_good = True
-    for arch in args.arch or machines.ARCHES:
+    for arch in args.arch or ARCHES:
         figures = one_arch(name, made, arch, cases)
         is_good &= bool(figures) and None not in figures.values()
         is_good &= not over_bounds(figures, beside[arch])
@@ -96,7 +96,7 @@ def over_bounds(figures, beside):
 
 
 def read_bounds():
-    found = {arch: {} for arch in machines.ARCHES}
+    found = {arch: {} for arch in ARCHES}
     for case, row in json.loads(BOUNDS.read_text(encoding='utf-8')).items():
         for arch, figures in row.items():
             found[arch][case] = figures

@@ -7,6 +7,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BUILD = ROOT / 'build'
+ARCHES = ('x86_64', 'aarch64', 'riscv64')
 SHOWN = 300  # of a line of a failed command
 
 

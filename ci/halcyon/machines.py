@@ -1,20 +1,29 @@
 # SPDX-License-Identifier: MIT
-"""The machines that QEMU plays, one row each, and the command line for one boot."""
+"""The machines that QEMU plays, one row each, and the command line for one boot.
+
+A row is data: a new board is a new row, and what a boot loader needs is a new chain in chains.py.
+Every row has a test, boot.row.NAME, made from this table (tests/boot)."""
 import dataclasses
 
+from . import chains
 from .common import Failure
-
-ARCHES = ('x86_64', 'aarch64', 'riscv64')
 
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """One row: -M and -cpu, the same under the instruction-counting clock, and how it ends."""
+    """One row: what it is, -M and -cpu, the same under the instruction-counting clock, and how the
+    kernel gets in (chains.py)."""
     arch: str
+    about: str
     board: str
     cpu: str
     counting_cpu: str
-    extra: tuple = ()
+    extra: tuple = ()  # QEMU's arguments for the way that a guest ends, and for fixed devices
+    chain: str = 'direct'
+    cpus: int = 0  # the only number there is
+    mem: str = ''  # the only size there is
+    before_serial: tuple = ()  # serial lines that come before the console's
+    timeout: int = 120  # seconds that a boot to the shell may take on a busy host
 
 
 # x86_64: under -icount the local APIC must be the memory-mapped one, and each byte of a fast string
@@ -23,34 +32,66 @@ _X86_COUNTING = 'max,-x2apic,-erms,-fsrm,-fsrs,-fzrm,-fsrc'
 _X86_EXIT = ('-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04')
 _ARM_EXIT = ('-semihosting-config', 'enable=on,target=native')
 
+
+def _x86(about, board, cpu='max,la57=off', counting_cpu=_X86_COUNTING, **more):
+    return Machine('x86_64', about, board, cpu, counting_cpu, _X86_EXIT, **more)
+
+
+def _arm(about, board, cpu='cortex-a72', **more):
+    return Machine('aarch64', about, board, cpu, cpu, _ARM_EXIT, **more)
+
+
 MACHINES = {
-    'x86_64': Machine('x86_64', 'q35', 'max,la57=off', _X86_COUNTING, _X86_EXIT),
-    'aarch64': Machine('aarch64', 'virt,gic-version=3', 'cortex-a72', 'cortex-a72', _ARM_EXIT),
-    'riscv64': Machine('riscv64', 'virt', 'rv64', 'rv64'),
-    'x86_64-min': Machine('x86_64', 'q35', 'qemu64', 'qemu64', _X86_EXIT),
-    'aarch64-gicv2': Machine('aarch64', 'virt,gic-version=2', 'cortex-a72', 'cortex-a72', _ARM_EXIT),
-    'aarch64-max': Machine('aarch64', 'virt,gic-version=3', 'max', 'max', _ARM_EXIT),
+    'x86_64': _x86('PC (q35), QEMU hands over by PVH', 'q35'),
+    'x86_64-pc': _x86('older PC (i440FX), by PVH', 'pc'),
+    'x86_64-min': _x86('PC (q35), the least processor: qemu64', 'q35', 'qemu64', 'qemu64'),
+    'microvm': _x86('microvm: no PCI, no legacy timers, by PVH', 'microvm'),
+    'aarch64': _arm('virt, GICv3', 'virt,gic-version=3'),
+    'aarch64-gicv2': _arm('virt, GICv2', 'virt,gic-version=2'),
+    'aarch64-max': _arm('virt, GICv3, every CPU feature QEMU has', 'virt,gic-version=3', 'max'),
+    'riscv64': Machine('riscv64', 'virt, OpenSBI, PLIC', 'virt', 'rv64', 'rv64'),
 }
 
 COUNTING = ('-icount', 'shift=0,sleep=off', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm')
 
 
-def qemu_line(name, kernel, initrd=None, append='', cpus=4, mem='512M', serial=(), icount=False,
-              gdb=False):
-    """The whole command for one boot. @serial: the arguments that connect the console."""
+def find(name):
     machine = MACHINES.get(name)
     if machine is None:
         raise Failure('no machine called %s; there are: %s' % (name, ', '.join(MACHINES)), 2)
+    return machine
+
+
+def _only(name, what, given, only, default):
+    if only and given and str(given) != str(only):
+        raise Failure('%s has %s %s and no other, not %s' % (name, only, what, given), 2)
+    return str(only or given or default)
+
+
+def qemu_line(name, kernel, initrd=None, append='', cpus=None, mem=None, serial=(), icount=False,
+              gdb=False, scratch=None):
+    """The whole command for one boot. @serial: the arguments that connect the console; @scratch: a
+    folder for the media of chains that boot from some."""
+    machine = find(name)
     line = ['qemu-system-' + machine.arch, '-M', machine.board,
             '-cpu', machine.counting_cpu if icount else machine.cpu,
-            '-smp', str(cpus), '-m', str(mem), '-nodefaults', '-no-user-config', '-nic', 'none',
-            '-display', 'none', '-no-reboot', '-kernel', str(kernel), *machine.extra, *serial]
-    if initrd:
-        line += ['-initrd', str(initrd)]
-    if append:
-        line += ['-append', append]
+            '-smp', _only(name, 'processors', cpus, machine.cpus, 4),
+            '-m', _only(name, 'memory', mem, machine.mem, '512M'),
+            '-nodefaults', '-no-user-config', '-nic', 'none', '-display', 'none', '-no-reboot',
+            *chains.CHAINS[machine.chain].line(machine, chains.Payload(kernel, initrd, append), scratch),
+            *machine.extra, *machine.before_serial, *serial]
     if icount:
         line += COUNTING
     if gdb:
         line += ['-gdb', 'tcp:127.0.0.1:1234', '-S']
     return line
+
+
+def kernel_booted(name, kernel, scratch):
+    """The bytes of the kernel as the chain's medium holds them, after qemu_line()."""
+    return chains.CHAINS[find(name).chain].kernel(kernel, scratch)
+
+
+def list_rows():
+    width = max(map(len, MACHINES))
+    return ''.join('%-*s  %s\n' % (width, name, machine.about) for name, machine in MACHINES.items())

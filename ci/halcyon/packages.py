@@ -11,8 +11,7 @@ import shutil
 import subprocess
 import tempfile
 
-from .common import Failure, cache_dir, note
-from .machines import ARCHES
+from .common import ARCHES, Failure, cache_dir, note
 
 TOOLS = ('cmake', 'ninja-build', 'make', 'gcc', 'libc6-dev', 'clang', 'lld', 'llvm', 'cpio')
 CROSS = {'x86_64': ('gcc-x86-64-linux-gnu', 'libc6-dev-amd64-cross'),

@@ -4,14 +4,18 @@ import os
 import pathlib
 import signal
 import sys
+import tempfile
 
 from . import guest, machines, packages, rootfs
 from .common import BUILD, Failure, build, image_path, note
 
 
 def run_verb(args):
+    if args.list:
+        sys.stdout.write(machines.list_rows())
+        return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    arch = machines.MACHINES[args.machine].arch
+    arch = machines.find(args.machine).arch
     preset = args.preset or arch
     if args.initramfs and not os.path.isfile(args.initramfs):
         raise Failure('--initramfs: there is no file %s' % args.initramfs, 2)
@@ -26,22 +30,21 @@ def run_verb(args):
         base = pathlib.Path(args.initramfs).read_bytes()
     else:
         base = rootfs.root_archive(arch, BUILD / preset / 'user/init')
-    initrd = BUILD / preset / ('initrd-%d.cpio' % os.getpid())
-    try:
+    with tempfile.TemporaryDirectory(prefix='run-', dir=BUILD / preset) as name:
+        scratch = pathlib.Path(name)
+        initrd = scratch / 'initrd.cpio'
         rootfs.write_initrd(initrd, base, args.add, args.command)
-        return boot(args, kernel, initrd)
-    finally:
-        initrd.unlink(missing_ok=True)
+        return boot(args, kernel, initrd, scratch)
 
 
-def boot(args, kernel, initrd):
+def boot(args, kernel, initrd, scratch):
     append = args.append
     is_framed = args.command is not None
     if is_framed:
         append = framed_append(append)
     line = machines.qemu_line(args.machine, kernel, initrd, append, args.cpus, args.mem,
                               guest.PIPES if is_framed or not sys.stdin.isatty() else guest.TERMINAL,
-                              args.icount, args.gdb)
+                              args.icount, args.gdb, scratch)
     if args.gdb:
         note('gdb: file %s, then target remote :1234'
              % (kernel.parent / 'halcyon.elf').relative_to(BUILD.parent))

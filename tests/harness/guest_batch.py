@@ -63,7 +63,7 @@ class Watched(guest.Framed):
 
 def boot(args, names, scratch, results):
     """One boot for @names: puts (status, output, log) of each that began into @results."""
-    arch = machines.MACHINES[args.machine].arch
+    arch = machines.find(args.machine).arch
     is_long = bool(os.environ.get('HALCYON_LONG'))
     build = pathlib.Path(args.build)
     initrd = scratch / 'initrd.cpio'

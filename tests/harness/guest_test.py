@@ -4,6 +4,7 @@
 
 Exit 0 passed, 1 failed (the reasons and the path of the guest's log are printed), 77 left out."""
 import argparse
+import hashlib
 import os
 import pathlib
 import re
@@ -26,10 +27,10 @@ def read_args():
         parser.add_argument('--' + name)
     parser.add_argument('--timeout', type=float, default=120)
     parser.add_argument('--status', type=int, default=0)
-    parser.add_argument('--cpus', default='2')
-    parser.add_argument('--mem', default='256M')
+    parser.add_argument('--cpus')
+    parser.add_argument('--mem')
     parser.add_argument('--add', action='append', default=[])
-    for flag in ('no-initrd', 'icount', 'long', 'tap'):
+    for flag in ('no-initrd', 'icount', 'long', 'tap', 'hash'):
         parser.add_argument('--' + flag, action='store_true')
     return parser.parse_args()
 
@@ -41,13 +42,15 @@ class Boot:
         self.args = args
         self.out = self.log = b''
         self.status = None
+        self.hash = None
         self.wrong = []
 
     def run(self, scratch):
         args = self.args
         is_long = bool(os.environ.get('HALCYON_LONG'))
         timeout = args.timeout * (LONGER if is_long else 1)
-        arch = machines.MACHINES[args.machine].arch
+        machine = machines.find(args.machine)
+        arch = machine.arch
         build = pathlib.Path(args.build)
         append = args.append or ''
         initrd = None
@@ -64,8 +67,13 @@ class Boot:
                 initrd.write_bytes(base)
         if args.exec is not None:
             append = run.framed_append(append)
-        line = machines.qemu_line(args.machine, image_path(build, arch), initrd, append, args.cpus,
-                                  args.mem, guest.PIPES, args.icount)
+        kernel = image_path(build, arch)
+        line = machines.qemu_line(args.machine, kernel, initrd, append,
+                                  args.cpus or machine.cpus or 2, args.mem or machine.mem or '256M',
+                                  guest.PIPES, args.icount, scratch=scratch)
+        if args.hash:
+            self.hash = hashlib.sha256(
+                machines.kernel_booted(args.machine, kernel, scratch)).hexdigest()
         if args.exec is None:
             self.status, self.log = guest.record(line, timeout)
         else:
@@ -116,6 +124,9 @@ def main():
     if args.long and not os.environ.get('HALCYON_LONG'):
         return SKIPPED
     boot = Boot(args)
+    path = pathlib.Path(args.log_dir) / (args.name + '.log')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix('.sha256').unlink(missing_ok=True)
     with tempfile.TemporaryDirectory(prefix='halcyon-test-') as scratch:
         try:
             boot.run(pathlib.Path(scratch))
@@ -123,9 +134,9 @@ def main():
             print(failure)
             return 1
     boot.judge()
-    path = pathlib.Path(args.log_dir) / (args.name + '.log')
-    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(boot.log)
+    if boot.hash and not boot.wrong:
+        path.with_suffix('.sha256').write_text(boot.hash + '\n', encoding='utf-8')
     if boot.out:
         path.with_suffix('.out').write_bytes(boot.out)
     if not boot.wrong:
