@@ -118,6 +118,12 @@ static void close_endpoint(struct endpoint *ep)
 	spin_unlock_irqrestore(&ep->lock, flags);
 }
 
+static void endpoint_grant_new(struct object *object, uint32_t rights)
+{
+	if (rights & IPC_RIGHT_RECV)
+		fetch_add_relaxed(&container_of(object, struct endpoint, object)->recv_grants, 1);
+}
+
 static void endpoint_grant_gone(struct object *object, uint32_t rights)
 {
 	struct endpoint *ep = container_of(object, struct endpoint, object);
@@ -135,6 +141,7 @@ static void endpoint_destroy(struct object *object)
 static const struct object_ops endpoint_ops = {
 	.name = "endpoint",
 	.destroy = endpoint_destroy,
+	.grant_new = endpoint_grant_new,
 	.grant_gone = endpoint_grant_gone,
 };
 
@@ -151,17 +158,6 @@ err_t ipc_endpoint_create(struct grant **grant)
 		return 0;
 	slab_free(endpoint_cache, ep);
 	return -ENOMEM;
-}
-
-err_t ipc_grant_derive(struct grant *parent, uint32_t rights, uint64_t badge, struct grant **child)
-{
-	struct endpoint *ep = ipc_endpoint_of(parent);
-	if (rights & IPC_RIGHT_RECV)
-		fetch_add_relaxed(&ep->recv_grants, 1);
-	err_t err = grant_derive(parent, rights, badge, child);
-	if (err && (rights & IPC_RIGHT_RECV) && fetch_sub_acq_rel(&ep->recv_grants, 1) == 1)
-		close_endpoint(ep); // the parent was revoked meanwhile
-	return err;
 }
 
 // ---- blocking -----------------------------------------------------------------------------------

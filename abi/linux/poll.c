@@ -22,7 +22,7 @@ struct pollfd {
 /** One polled descriptor while the call waits. */
 struct slot {
 	struct poll_thread_entry entry;
-	struct file *file; // holds a reference; NULL = not open or ignored
+	struct object *object; // holds a reference; NULL = not open or ignored
 };
 
 /** Ask descriptor @p; @entry != NULL also links it. */
@@ -30,15 +30,13 @@ static uint32_t ask(struct pollfd *p, struct slot *slot, struct poll_waiter *wai
 {
 	uint32_t wanted = (uint16_t)p->events | POLLERR | POLLHUP;
 	struct poll_entry *entry = NULL;
-	if (!slot->file)
+	if (!slot->object)
 		return p->fd < 0 ? 0 : POLLNVAL;
 	if (waiter) {
 		poll_thread_entry_init(&slot->entry, waiter, wanted);
 		entry = &slot->entry.entry;
 	}
-	uint32_t ready = slot->file->ops->poll ? slot->file->ops->poll(slot->file, entry)
-					       : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
-	return ready & wanted;
+	return poll_object(slot->object, entry) & wanted;
 }
 
 static unsigned ask_all(struct pollfd *p, struct slot *slots, unsigned n, struct poll_waiter *waiter)
@@ -51,26 +49,21 @@ static unsigned ask_all(struct pollfd *p, struct slot *slots, unsigned n, struct
 	return ready;
 }
 
-static void take_files(const struct pollfd *p, struct slot *slots, unsigned n)
+static void take_objects(const struct pollfd *p, struct slot *slots, unsigned n)
 {
+	struct fdtable *fds = current_thread()->object.fds;
 	for (unsigned i = 0; i < n; i++) {
-		struct file_ref ref;
-		slots[i].file = NULL;
 		slots[i].entry.entry.source = NULL;
-		if (p[i].fd < 0 || file_ref_take((uint32_t)p[i].fd, 0, &ref))
-			continue;
-		slots[i].file = ref.file;
-		if (!ref.is_counted)
-			file_get(ref.file);
+		slots[i].object = p[i].fd < 0 ? NULL : fd_lookup_object(fds, (uint32_t)p[i].fd);
 	}
 }
 
-static void drop_files(struct slot *slots, unsigned n)
+static void drop_objects(struct slot *slots, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		poll_unlink(&slots[i].entry.entry);
-		if (slots[i].file)
-			file_put(slots[i].file);
+		if (slots[i].object)
+			object_put(slots[i].object);
 	}
 }
 
@@ -79,7 +72,7 @@ static int64_t wait_for_any(struct pollfd *p, struct slot *slots, unsigned n, ns
 {
 	struct poll_waiter waiter;
 	poll_waiter_init(&waiter);
-	take_files(p, slots, n);
+	take_objects(p, slots, n);
 	int64_t ready = ask_all(p, slots, n, deadline ? &waiter : NULL);
 	while (!ready && deadline) {
 		err_t err = poll_wait(&waiter, deadline);
@@ -89,7 +82,7 @@ static int64_t wait_for_any(struct pollfd *p, struct slot *slots, unsigned n, ns
 			break;
 		}
 	}
-	drop_files(slots, n);
+	drop_objects(slots, n);
 	return ready;
 }
 

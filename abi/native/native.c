@@ -24,11 +24,15 @@ static int64_t make_endpoint(void)
 	return err ? err : install(grant);
 }
 
-/** The endpoint's grant in slot @fd with a reference; NULL = -EBADF. */
-static struct grant *get_grant(uint64_t fd)
+/** The grant in slot @fd with a reference, if it is of a kind that restrict, mint and revoke know:
+ *  a file's is part of the file. NULL = -EBADF. */
+static struct grant *get_grant(uint64_t fd, uint32_t *type)
 {
 	struct grant *grant = fd_lookup_get(current_thread()->object.fds, fd);
-	if (!grant || grant_allows(grant, OBJECT_ENDPOINT))
+	if (!grant)
+		return NULL;
+	*type = load_relaxed(&grant->rights) & OBJECT_TYPE_MASK;
+	if (*type >= OBJECT_ENDPOINT && *type != OBJECT_REPLY)
 		return grant;
 	grant_put(grant);
 	return NULL;
@@ -36,24 +40,26 @@ static struct grant *get_grant(uint64_t fd)
 
 static int64_t derive(uint64_t fd, uint64_t rights, const uint64_t *badge)
 {
-	struct grant *parent = get_grant(fd), *child;
+	uint32_t type;
+	struct grant *parent = get_grant(fd, &type), *child;
 	if (!parent)
 		return -EBADF;
 	err_t err = rights & ~(uint64_t)IPC_RIGHTS_ALL || !rights ? -EINVAL : 0;
 	if (!err)
-		err = grant_check(parent, OBJECT_ENDPOINT, IPC_RIGHT_GRANT);
+		err = grant_check(parent, type, IPC_RIGHT_GRANT);
 	if (!err)
-		err = ipc_grant_derive(parent, (uint32_t)rights, badge ? *badge : parent->badge, &child);
+		err = grant_derive(parent, (uint32_t)rights, badge ? *badge : parent->badge, &child);
 	grant_put(parent);
 	return err ? err : install(child);
 }
 
 static int64_t revoke(uint64_t fd)
 {
-	struct grant *grant = get_grant(fd);
+	uint32_t type;
+	struct grant *grant = get_grant(fd, &type);
 	if (!grant)
 		return -EBADF;
-	err_t err = grant_check(grant, OBJECT_ENDPOINT, IPC_RIGHT_GRANT);
+	err_t err = grant_check(grant, type, IPC_RIGHT_GRANT);
 	if (!err)
 		grant_revoke_descendants(grant);
 	grant_put(grant);

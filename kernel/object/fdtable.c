@@ -220,6 +220,17 @@ struct grant *fd_lookup_get(struct fdtable *table, uint64_t fd)
 	return grant;
 }
 
+struct object *fd_lookup_object(struct fdtable *table, uint32_t fd)
+{
+	irqflags_t flags = hal_irq_save(); // as above
+	struct grant *grant = fd_lookup(table, fd);
+	struct object *object = grant && load_relaxed(&grant->rights) ? grant->object : NULL;
+	if (object && !object_try_get(object))
+		object = NULL;
+	hal_irq_restore(flags);
+	return object;
+}
+
 err_t fd_close(struct fdtable *table, uint32_t fd)
 {
 	spin_lock(&table->lock);

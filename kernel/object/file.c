@@ -10,6 +10,7 @@
 #include <object/file.h>
 #include <object/init.h>
 #include <uapi/errno.h>
+#include <uapi/poll.h>
 
 static struct slab_cache *file_cache;
 
@@ -42,10 +43,18 @@ static void file_grant_gone(struct object *object, uint32_t rights)
 		file->ops->close(file);
 }
 
+static uint32_t file_poll(struct object *object, struct poll_entry *entry)
+{
+	struct file *file = container_of(object, struct file, object);
+	return file->ops->poll ? file->ops->poll(file, entry)
+			       : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}
+
 const struct object_ops file_object_ops = {
 	.name = "file",
 	.destroy = file_destroy,
 	.grant_gone = file_grant_gone,
+	.poll = file_poll,
 };
 
 static uint32_t rights_of(uint32_t flags)

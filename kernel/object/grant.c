@@ -48,7 +48,8 @@ void grant_init_embedded(struct grant *grant, struct object *object, uint32_t ty
 	grant->is_embedded = true;
 }
 
-err_t grant_derive(struct grant *parent, uint32_t rights, uint64_t badge, struct grant **child)
+/** grant_derive() once the object knows of the new rights. */
+static err_t derive(struct grant *parent, uint32_t rights, uint64_t badge, struct grant **child)
 {
 	struct grant *grant = grant_create(parent->object, 0, badge);
 	if (!grant)
@@ -68,6 +69,17 @@ err_t grant_derive(struct grant *parent, uint32_t rights, uint64_t badge, struct
 		slab_free(grant_cache, grant);
 	else
 		*child = grant;
+	return err;
+}
+
+err_t grant_derive(struct grant *parent, uint32_t rights, uint64_t badge, struct grant **child)
+{
+	const struct object_ops *ops = parent->object->ops;
+	if (ops->grant_new)
+		ops->grant_new(parent->object, rights);
+	err_t err = derive(parent, rights, badge, child);
+	if (err && ops->grant_gone)
+		ops->grant_gone(parent->object, rights);
 	return err;
 }
 

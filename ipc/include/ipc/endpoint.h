@@ -28,10 +28,6 @@ void ipc_init(void);
 /** A new endpoint; *@grant (refs 1) has all rights. -ENOMEM. */
 must_check err_t ipc_endpoint_create(struct grant **grant);
 
-/** grant_derive() that counts grants with the receive right. */
-must_check err_t ipc_grant_derive(struct grant *parent, uint32_t rights, uint64_t badge,
-				  struct grant **child);
-
 /** The blocking operations on current's frame @tf, number as in uapi/ipc.h. They write the result into
  *  the frame, or block the thread in the user kind and do not return. Interrupts on. */
 enum ipc_mode { IPC_BLOCKING, IPC_TRY };

@@ -55,6 +55,9 @@ static inline struct grant *fd_lookup(struct fdtable *table, uint32_t fd)
 /** The same with a reference, for what may sleep. NULL too when its last holder lets go right now. */
 must_check struct grant *fd_lookup_get(struct fdtable *table, uint64_t fd);
 
+/** The object of slot @fd with a reference; NULL: nothing there, or its rights were revoked. */
+must_check struct object *fd_lookup_object(struct fdtable *table, uint32_t fd);
+
 #define FD_CLOEXEC 1
 
 /** Put @grant (its reference is taken over on success) into the lowest free slot >= @min_fd.

@@ -9,12 +9,17 @@
 
 struct grant;
 struct object;
+struct poll_entry;
 
 /** In the upper half of a grant's rights word, so that one comparison tests type and right. */
 enum object_type {
 	OBJECT_FILE = 1u << 16,
 	OBJECT_ENDPOINT = 2u << 16,
 	OBJECT_REPLY = 3u << 16,
+	OBJECT_NOTIFICATION = 4u << 16,
+	OBJECT_PORT = 5u << 16,
+	OBJECT_CHANNEL = 6u << 16,
+	OBJECT_REGION = 7u << 16,
 };
 #define OBJECT_TYPE_MASK 0xffff0000u
 
@@ -23,8 +28,14 @@ struct object_ops {
 	const char *name; // "file", "endpoint": /proc/PID/fd shows NAME:[number]
 	/** No reference is left. Frees the object, at once or after a grace period. May sleep. */
 	void (*destroy)(struct object *object);
-	/** A grant with @rights to the object is gone (its last holder, or revoked). May be NULL. */
+	/** A grant with @rights is derived; told before it can be used. grant_gone() follows if that
+	 *  fails. May be NULL, as all below. */
+	void (*grant_new)(struct object *object, uint32_t rights);
+	/** A grant with @rights to the object is gone (its last holder, or revoked). */
 	void (*grant_gone)(struct object *object, uint32_t rights);
+	/** Ready events (POLL* of <uapi/poll.h>); @entry, if not NULL, is first put on the poll source
+	 *  that announces changes. May sleep. NULL: always ready to read and write. */
+	uint32_t (*poll)(struct object *object, struct poll_entry *entry);
 };
 
 struct object {
@@ -43,6 +54,15 @@ static inline void object_init(struct object *object, const struct object_ops *o
 static inline void object_get(struct object *object)
 {
 	fetch_add_relaxed(&object->refs, 1);
+}
+
+/** The same for an object that may be losing its last reference; false: it has. */
+static inline bool object_try_get(struct object *object)
+{
+	uint32_t refs = load_relaxed(&object->refs);
+	while (refs && !cas_acquire(&object->refs, &refs, refs + 1))
+		;
+	return refs != 0;
 }
 
 /** May sleep when it is the last one. */

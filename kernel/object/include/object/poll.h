@@ -10,6 +10,8 @@
 #include <lib/types.h>
 #include <sched/waitq.h>
 
+struct object;
+
 struct poll_source {
 	struct spinlock lock;
 	struct list entries; // struct poll_entry (lock)
@@ -27,6 +29,9 @@ void poll_source_init(struct poll_source *source);
 /** Link @entry (NULL: nothing). Used by file_ops.poll. An entry is on one source at a time. */
 void poll_link(struct poll_source *source, struct poll_entry *entry);
 void poll_unlink(struct poll_entry *entry);
+/** The same for an entry that holds no reference to the object: its source may be destroyed by
+ *  another CPU meanwhile. */
+void poll_unlink_weak(struct poll_entry *entry);
 /** @events became true. Any context; nothing but a load when nobody waits. */
 void poll_notify_slow(struct poll_source *source, uint32_t events);
 static inline void poll_notify(struct poll_source *source, uint32_t events)
@@ -34,8 +39,11 @@ static inline void poll_notify(struct poll_source *source, uint32_t events)
 	if (unlikely(!list_is_empty(&source->entries)))
 		poll_notify_slow(source, events);
 }
-/** The object goes away: unlink all, each told POLLHUP-like @events. */
+/** The object goes away: unlink all, each told POLLHUP-like @events, whatever it waits for. */
 void poll_source_destroy(struct poll_source *source, uint32_t events);
+
+/** Ready events of any kind of object, as object_ops.poll. */
+uint32_t poll_object(struct object *object, struct poll_entry *entry);
 
 /** A thread that waits for any of several entries. */
 struct poll_waiter {
