@@ -21,7 +21,7 @@
 #define IPC_RESTRICT 0x1007 // (fd, rights) → child descriptor
 #define IPC_MINT 0x1008 // (fd, rights, badge) → child descriptor for clients
 #define IPC_REVOKE 0x1009 // (fd): kill fd's descendants
-#define IPC_REPLY_SAVE 0x100a // reply right of the last receive → descriptor
+#define IPC_REPLY_SAVE 0x100a // reply right of the last receive → descriptor: a send to it answers
 #define IPC_TRY_CALL 0x100b
 #define IPC_TRY_RECV 0x100c
 #define IPC_TRY_SEND 0x100d
@@ -37,6 +37,31 @@
 #define IPC_TAG_BLOCK (1ul << 32)
 // Out, with an error status: the request had been taken by a server and may have been executed.
 #define IPC_TAG_TAKEN (1ul << 33)
+// Out, with a message: how many descriptors and how many bytes came with it.
+#define IPC_TAG_FDS(tag) ((unsigned)((tag) >> 36) & 7u)
+#define IPC_TAG_BYTES(tag) ((unsigned)((tag) >> 40) & 0x1ffffu)
+#define IPC_TAG_FDS_SHIFT 36
+#define IPC_TAG_BYTES_SHIFT 40
+
+#define IPC_BYTES_MAX 65536u
+#define IPC_FDS_MAX 4
+#define IPC_FD_MOVE (1u << 31) // in send_fds: the sender's own descriptor is closed by the delivery
+#define IPC_NEVER (~0ul)
+
+#ifndef __ASSEMBLER__
+/** The argument block: what does not fit into registers. For a call, send_* is the request and recv_*
+ *  the room for the answer; for reply_recv, send_* is the answer and recv_* the room for the next
+ *  request; a send uses only send_*, a receive only recv_*. recv_fds is written with a message. */
+struct ipc_block {
+	unsigned long deadline; // CLOCK_MONOTONIC, ns; IPC_NEVER = none; else -ETIMEDOUT
+	unsigned long word0; // sent in place of word 0, whose register points here
+	unsigned long send_at, recv_at; // long message, room for one
+	unsigned int send_bytes, recv_bytes; // at most IPC_BYTES_MAX
+	unsigned int send_fd_count, recv_fd_count; // at most IPC_FDS_MAX
+	unsigned int send_fds[IPC_FDS_MAX]; // descriptors, each perhaps with IPC_FD_MOVE
+	int recv_fds[IPC_FDS_MAX]; // close-on-exec is set
+};
+#endif
 
 // Rights of a descriptor of an endpoint.
 #define IPC_RIGHT_SEND (1u << 0) // call and send
