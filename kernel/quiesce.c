@@ -36,10 +36,10 @@
 struct quiesce_cpu {
 	_Atomic uint64_t passed; // written by its own CPU
 	_Atomic uint32_t is_idle;
-	_Atomic uint32_t exists;
 	uint64_t noted; // reclaim thread only
 };
 static DEFINE_PERCPU(struct quiesce_cpu, quiesce_cpu);
+static struct cpuset members; // CPUs that ever came: those out of service count as idle
 
 static struct spinlock lock = SPINLOCK_INIT;
 static struct quiesce *queued; // lock
@@ -55,7 +55,8 @@ static struct timer delay = {.fn = end_delay}; // is set by who finds `queued` e
 
 void quiesce_init_cpu(void)
 {
-	store_release(&this_cpu_ptr(quiesce_cpu)->exists, 1);
+	cpuid_t cpu = this_cpu();
+	__atomic_fetch_or(&members.bits[cpu / BITS_PER_LONG], 1ul << (cpu % BITS_PER_LONG), __ATOMIC_ACQ_REL);
 }
 
 void quiesce_report(void)
@@ -119,7 +120,7 @@ static void note_all(void)
 {
 	cpuid_t cpu;
 	fence_seq_cst();
-	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
+	bitmap_for_each_set(cpu, members.bits, CPUS_MAX) {
 		struct quiesce_cpu *other = cpu_ptr(quiesce_cpu, cpu);
 		other->noted = load_acquire(&other->passed);
 	}
@@ -128,8 +129,7 @@ static void note_all(void)
 static bool has_passed(cpuid_t cpu)
 {
 	struct quiesce_cpu *other = cpu_ptr(quiesce_cpu, cpu);
-	return !load_relaxed(&other->exists) || load_acquire(&other->is_idle) ||
-	       load_acquire(&other->passed) != other->noted;
+	return load_acquire(&other->is_idle) || load_acquire(&other->passed) != other->noted;
 }
 
 /** Sleep until every CPU has passed; the reclaim thread's own CPU passes by the sleep itself. */
@@ -138,7 +138,7 @@ static void wait_for_grace_period(void)
 	note_all();
 	nsec_t ask_at = time_now() + ASK_AFTER;
 	cpuid_t cpu;
-	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
+	bitmap_for_each_set(cpu, members.bits, CPUS_MAX) {
 		while (!has_passed(cpu)) {
 			if (time_now() >= ask_at)
 				hal_ipi_send(cpu);

@@ -31,6 +31,7 @@ struct call {
 };
 
 struct smp_cpu {
+	_Atomic uint32_t is_parked; // set by itself, cleared by who calls it back
 	struct spinlock lock; // of the call slot
 	struct call call;
 };
@@ -55,6 +56,33 @@ void smp_mark_online(cpuid_t cpu)
 {
 	__atomic_fetch_or(&cpus_online.bits[cpu / BITS_PER_LONG], 1ul << (cpu % BITS_PER_LONG),
 			  __ATOMIC_ACQ_REL);
+}
+
+static void mark_offline(cpuid_t cpu)
+{
+	__atomic_fetch_and(&cpus_online.bits[cpu / BITS_PER_LONG], ~(1ul << (cpu % BITS_PER_LONG)),
+			   __ATOMIC_ACQ_REL);
+}
+
+void smp_park(void)
+{
+	struct smp_cpu *self = this_cpu_ptr(smp_cpu);
+	store_release(&self->is_parked, 1);
+	mark_offline(this_cpu());
+	while (load_acquire(&self->is_parked)) {
+		hal_cpu_wait();
+		hal_irq_enable(); // takes the interrupt that ended the wait
+		hal_irq_disable();
+	}
+	// Flushes of kernel addresses went past this CPU.
+	hal_tlb_flush_all();
+	smp_mark_online(this_cpu());
+}
+
+void smp_unpark(cpuid_t cpu)
+{
+	store_release(&cpu_ptr(smp_cpu, cpu)->is_parked, 0);
+	hal_ipi_send(cpu);
 }
 
 void smp_init(void)

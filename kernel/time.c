@@ -22,6 +22,7 @@ struct timer_queue {
 static DEFINE_PERCPU(struct timer_queue, timer_queue);
 
 #define FACTOR_SHIFT 32
+#define TAKE_OVER_MAX 32 // timers moved at once: bounds the time with interrupts off
 static uint64_t ns_per_tick; // << FACTOR_SHIFT
 static uint64_t ticks_per_ns; // << FACTOR_SHIFT
 static uint64_t boot_ticks;
@@ -150,6 +151,44 @@ bool timer_cancel_sync(struct timer *timer)
 	while (load_acquire(&timer->running))
 		hal_cpu_relax();
 	return was_queued;
+}
+
+/** Move up to @max timers of @from to @to, this CPU's; both locked. False: none is left. */
+static bool take_over(struct timer_queue *from, struct timer_queue *to, unsigned max)
+{
+	while (max--) {
+		struct timer *timer = rbtree_first_entry(&from->tree, struct timer, node);
+		if (!timer)
+			return false;
+		rbtree_remove(&from->tree, &timer->node);
+		rbtree_insert(&to->tree, &timer->node, fires_before);
+		// Release: who finds the new queue here finds the timer in it.
+		store_release(&timer->cpu_plus_1, this_cpu() + 1);
+	}
+	return true;
+}
+
+void timers_take_from(cpuid_t cpu)
+{
+	struct timer_queue *from = cpu_ptr(timer_queue, cpu);
+	for (bool is_more = true; is_more;) {
+		irqflags_t flags = hal_irq_save();
+		struct timer_queue *to = this_cpu_ptr(timer_queue);
+		if (to == from) {
+			hal_irq_restore(flags);
+			return;
+		}
+		// Nobody else holds two: no order is needed.
+		spin_lock(&from->lock);
+		spin_lock(&to->lock);
+		is_more = take_over(from, to, TAKE_OVER_MAX);
+		struct timer *first = rbtree_first_entry(&to->tree, struct timer, node);
+		if (first)
+			program(to, first->deadline);
+		spin_unlock(&to->lock);
+		spin_unlock(&from->lock);
+		hal_irq_restore(flags);
+	}
 }
 
 /** Take the first timer that is due off the queue; NULL: none is, and the hardware is set. */

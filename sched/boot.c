@@ -16,6 +16,7 @@ static void bring_up_this_cpu(void)
 	thread_adopt_idle(idle, this_cpu());
 	runq_init(rq, this_cpu(), idle);
 	__atomic_store_n(&sched_runqs[this_cpu()], rq, __ATOMIC_RELEASE);
+	__atomic_store_n(&sched_online[this_cpu()], rq, __ATOMIC_RELEASE);
 }
 
 void upcall_sched_init(void)
@@ -34,7 +35,7 @@ void upcall_sched_start_cpu(void)
 	// The top of its stack, with the place of a trapframe that it never needs: everything that idles
 	// stands below. Ports write there at a switch.
 	struct trapframe place;
-	if (!online_runq(this_cpu()))
+	if (!cpu_runq(this_cpu()))
 		bring_up_this_cpu();
 	this_cpu_ptr(idle_thread)->stack_top = (vaddr_t)(&place + 1);
 	idle_loop();

@@ -7,7 +7,7 @@
 
 static bool has_work(struct runq *rq)
 {
-	return load_relaxed(&hal_percpu()->resched) || load_relaxed(&rq->ready_count);
+	return load_relaxed(&hal_percpu()->resched) || load_relaxed(&rq->ready_bands);
 }
 
 /** Wait for an interrupt, unless work turns up. Interrupts off. */
@@ -37,6 +37,8 @@ void idle_loop(void)
 		hal_irq_disable();
 		if (has_work(rq))
 			sched_switch(SWITCH_PREEMPT);
+		else if (unlikely(rq->is_out))
+			hotplug_park(rq);
 		else
 			wait_for_work(rq);
 		hal_irq_enable();

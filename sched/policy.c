@@ -5,7 +5,11 @@
 #include <lib/bitmap.h>
 #include <uapi/errno.h>
 
+#include <sched/mutex.h>
+
 #include "fair.h"
+
+struct sched_mutex affinity_mutex = {.waiters = SCHED_WAITQ_INIT(affinity_mutex.waiters)};
 
 /** Lock @thread's run queue at a moment when it is not between two. */
 static struct runq *lock_settled(struct thread *thread, irqflags_t *flags)
@@ -116,12 +120,9 @@ void sched_set_system(struct thread *thread)
 	thread_update_rank(thread);
 }
 
-/** NULL in *@copy for a set that holds every CPU there may be. */
-static err_t make_affinity(const struct cpuset *cpus, struct cpuset **copy)
+err_t affinity_copy(const struct cpuset *cpus, struct cpuset **copy)
 {
 	struct cpuset all = {{0}};
-	if (!bitmap_intersects(cpus->bits, cpus_online.bits, CPUS_MAX))
-		return -EINVAL;
 	*copy = NULL;
 	bitmap_set_range(all.bits, 0, sched_cpus);
 	if (bitmap_is_subset(all.bits, cpus->bits, CPUS_MAX))
@@ -185,12 +186,8 @@ static void obey(struct thread *thread)
 	}
 }
 
-err_t sched_set_affinity(struct thread *thread, const struct cpuset *cpus)
+void affinity_set(struct thread *thread, struct cpuset *fresh)
 {
-	struct cpuset *fresh;
-	err_t err = make_affinity(cpus, &fresh);
-	if (err)
-		return err;
 	irqflags_t flags;
 	struct runq *rq = lock_settled(thread, &flags);
 	struct cpuset *old = load_relaxed(&thread->sched.affinity);
@@ -204,7 +201,23 @@ err_t sched_set_affinity(struct thread *thread, const struct cpuset *cpus)
 		quiesce_wait();
 		obey(thread);
 	}
-	return 0;
+}
+
+err_t sched_set_affinity(struct thread *thread, const struct cpuset *cpus)
+{
+	struct cpuset *fresh;
+	err_t err = affinity_copy(cpus, &fresh);
+	if (err)
+		return err;
+	sched_mutex_lock(&affinity_mutex);
+	if (bitmap_intersects(cpus->bits, cpus_online.bits, CPUS_MAX))
+		affinity_set(thread, fresh);
+	else
+		err = -EINVAL;
+	sched_mutex_unlock(&affinity_mutex);
+	if (err && fresh)
+		affinity_free_later(fresh);
+	return err;
 }
 
 void sched_get_affinity(struct thread *thread, struct cpuset *cpus)
@@ -223,11 +236,14 @@ void sched_get_affinity(struct thread *thread, struct cpuset *cpus)
 err_t sched_copy_params(struct thread *child, struct thread *parent)
 {
 	struct cpuset cpus;
-	struct cpuset *copy = NULL;
+	struct cpuset *copy;
 	verify(load_relaxed(&child->state) == THREAD_NEW);
 	if (load_relaxed(&parent->sched.affinity)) {
+		sched_mutex_lock(&affinity_mutex);
 		sched_get_affinity(parent, &cpus);
 		copy = affinity_create(&cpus);
+		store_release(&child->sched.affinity, copy);
+		sched_mutex_unlock(&affinity_mutex);
 		if (!copy)
 			return -ENOMEM;
 	}
@@ -242,6 +258,5 @@ err_t sched_copy_params(struct thread *child, struct thread *parent)
 	fair_set_weight(&child->sched);
 	fair_renew(&child->sched);
 	thread_update_rank(child);
-	store_release(&child->sched.affinity, copy);
 	return 0;
 }

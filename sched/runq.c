@@ -6,6 +6,7 @@
 
 DEFINE_PERCPU(struct runq, runq);
 struct runq *sched_runqs[CPUS_MAX];
+struct runq *sched_online[CPUS_MAX];
 
 static void slice_fired(struct timer *timer);
 

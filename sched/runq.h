@@ -18,6 +18,7 @@
 #define RT_PRIORITIES 100
 #define STEAL_SCAN 16 // ready threads that a thief looks at
 #define WEIGHT_NORMAL 1024u // of nice 0
+#define OUT_OF_SERVICE (1u << 30) // more than threads can be ready
 #define HOME_NONE UINT32_MAX // vruntime is relative to no queue's virtual time
 
 /** Threads of one fair band, by virtual deadline (fair.c). */
@@ -33,6 +34,10 @@ struct runq {
 	struct hal_percpu *percpu; // the head of its CPU
 	_Atomic uint32_t ready_count; // queued threads; read without the lock as a hint
 	_Atomic uint32_t ready_bands; // bit b: a thread of band b is queued; likewise a hint
+	/** The CPU is out of service or leaves it; then ready_count has OUT_OF_SERVICE added and idle's
+	 *  rank is the highest, so that the first tests of a wake turn away from it without one of their
+	 *  own. (lock) */
+	bool is_out;
 	struct thread *idle;
 	struct thread *prev; // whom this CPU left last: finish_switch() (own CPU)
 	uint32_t prev_action; // enum prev_action (own CPU)
@@ -68,7 +73,8 @@ enum enqueue_reason {
 	ENQUEUE_YIELD, // behind its equals
 };
 
-extern struct runq *sched_runqs[CPUS_MAX];
+extern struct runq *sched_runqs[CPUS_MAX]; // set when a CPU comes for the first time
+extern struct runq *sched_online[CPUS_MAX]; // NULL while the CPU is out of service
 static inline struct runq *cpu_runq(cpuid_t cpu)
 {
 	return sched_runqs[cpu];
@@ -93,7 +99,7 @@ static inline bool rank_is_fair(uint32_t rank)
 /** The run queue of @cpu if it takes threads; else NULL. */
 static inline struct runq *online_runq(cpuid_t cpu)
 {
-	return __atomic_load_n(&sched_runqs[cpu], __ATOMIC_ACQUIRE);
+	return __atomic_load_n(&sched_online[cpu], __ATOMIC_ACQUIRE);
 }
 
 /** Threads that want @rq's CPU, the running one included. */
@@ -180,6 +186,8 @@ bool idle_set_find(struct thread *thread, cpuid_t near, cpuid_t *cpu);
 /** Put @thread, READY and in no queue, with sched.cpu == @rq->cpu, into @rq; kick if needed. No
  *  run-queue lock held, interrupts off. */
 void runq_push(struct runq *rq, struct thread *thread, enum enqueue_reason reason);
+/** Where @thread should become ready; @home only if it cannot run at once elsewhere. */
+struct runq *sched_choose_elsewhere(struct thread *thread, struct runq *home);
 /** Where @thread, that last ran on @home, should become ready. */
 struct runq *sched_choose(struct thread *thread, struct runq *home);
 /** Wake a blocked @thread whose queue @rq is locked; unlocks it. */
@@ -200,6 +208,19 @@ bool balance_steal(struct runq *rq);
 void balance_push(struct runq *rq);
 /** Take an RT thread that waits elsewhere and is better than what is left here. Interrupts off. */
 void balance_pull_rt(struct runq *rq);
+
+// policy.c
+/** Set @thread's affinity to @cpus, of which one is in service, whose copy for it is @fresh. */
+void affinity_set(struct thread *thread, struct cpuset *fresh);
+/** NULL in *@copy for a set that holds every CPU there may be. -ENOMEM. */
+must_check err_t affinity_copy(const struct cpuset *cpus, struct cpuset **copy);
+/** Held while affinities change and while CPUs come and go: a CPU that has the last word for some
+ *  thread stays. */
+extern struct sched_mutex affinity_mutex;
+
+// hotplug.c
+/** Idle thread of a CPU that is_out: wait until it is called back. Interrupts off. */
+void hotplug_park(struct runq *rq);
 
 // idle.c
 noreturn_fn void idle_loop(void);

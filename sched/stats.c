@@ -36,7 +36,7 @@ void sched_get_load(uint64_t load[3])
 	for (unsigned i = 0; i < 3; i++)
 		load[i] = 0;
 	for (cpuid_t cpu = 0; cpu < sched_cpus; cpu++) {
-		struct runq *rq = online_runq(cpu);
+		struct runq *rq = cpu_runq(cpu);
 		if (!rq)
 			continue;
 		irqflags_t flags = spin_lock_irqsave(&rq->lock);
@@ -97,7 +97,7 @@ static DEFINE_PERCPU(struct shown_times, shown_times);
 void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats)
 {
 	*stats = (struct sched_cpu_stats){0};
-	struct runq *rq = online_runq(cpu);
+	struct runq *rq = cpu_runq(cpu);
 	if (!rq)
 		return;
 	irqflags_t flags = spin_lock_irqsave(&rq->lock);
@@ -124,7 +124,7 @@ void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats)
 		.idle_time = time_from_ticks(idle),
 		.system_time = time_from_ticks(shown->system),
 		.user_time = time_from_ticks(shown->user),
-		.ready = load_relaxed(&rq->ready_count),
+		.ready = load_relaxed(&rq->ready_count) & ~OUT_OF_SERVICE,
 	};
 	spin_unlock_irqrestore(&rq->lock, flags);
 }

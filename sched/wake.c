@@ -98,7 +98,7 @@ static struct runq *find_least_loaded(struct thread *thread, struct runq *home, 
 	return best ? best : home;
 }
 
-static no_inline struct runq *choose_elsewhere(struct thread *thread, struct runq *home)
+no_inline struct runq *sched_choose_elsewhere(struct thread *thread, struct runq *home)
 {
 	cpuid_t cpu;
 	if (idle_set_find(thread, home->cpu, &cpu)) {
@@ -110,7 +110,7 @@ static no_inline struct runq *choose_elsewhere(struct thread *thread, struct run
 		if (rq)
 			return rq;
 	}
-	if (!sched_may_run_on(thread, home->cpu))
+	if (!sched_may_run_on(thread, home->cpu) || !online_runq(home->cpu))
 		return find_least_loaded(thread, home, sched_cpus);
 	if (load_relaxed(&home->ready_count) < 2)
 		return home;
@@ -133,7 +133,7 @@ struct runq *sched_choose(struct thread *thread, struct runq *home)
 {
 	if (sched_may_run_on(thread, home->cpu) && is_home_good(thread, home, runq_current(home)))
 		return home;
-	return choose_elsewhere(thread, home);
+	return sched_choose_elsewhere(thread, home);
 }
 
 void sched_kick(struct runq *rq)

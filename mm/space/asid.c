@@ -197,6 +197,11 @@ static void leave_call(void *space)
 	atomic_store_explicit(&cpu->asid_tag, 0, memory_order_relaxed);
 }
 
+void upcall_leave_space(void)
+{
+	leave_call(load_relaxed(&mm_this_cpu()->space));
+}
+
 void asid_chase_away(struct mm_space *space)
 {
 	// No CPU can come to the space any more, so who is not found with it now never will be.

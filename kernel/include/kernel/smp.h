@@ -26,6 +26,13 @@ unsigned cpus_possible_count(void);
  *  warning and is given up: should it come later it parks. */
 void smp_start_all(void);
 
+/** This CPU, which runs no thread any more, leaves cpus_online and waits for smp_unpark(), answering
+ *  those who still call it; it is in cpus_online again on return. Idle thread, interrupts off at
+ *  entry and return, on meanwhile. */
+void smp_park(void);
+/** Ask a parked @cpu to come back. */
+void smp_unpark(cpuid_t cpu);
+
 /** Run @fn(@arg) on @cpu in interrupt context and wait until it has returned. Interrupts on, no
  *  spinning lock held that an interrupt handler takes. */
 void smp_call(cpuid_t cpu, void (*fn)(void *arg), void *arg);

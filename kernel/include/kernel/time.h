@@ -40,6 +40,9 @@ static inline bool timer_is_queued(struct timer *timer)
 	return load_acquire(&timer->cpu_plus_1) != 0;
 }
 
+/** Take over all timers of @cpu, which has left service. Thread context, interrupts on. */
+void timers_take_from(cpuid_t cpu);
+
 /** Called by kernel/main.c: clock found, then on each CPU. */
 void time_init(void);
 void time_init_cpu(void);

@@ -39,6 +39,8 @@ void upcall_wake_reclaim(void);
 /** mm/space: @space becomes this CPU's: at a switch to a thread of another space than the one before.
  *  Interrupts off. */
 void upcall_activate_space(struct mm_space *space);
+/** mm/space: this CPU lets go of the address space that it has. Interrupts off. */
+void upcall_leave_space(void);
 /** mm/space: resolve a fault; 0, or -EFAULT / -ENOMEM / -EACCES / -EIO (SIGBUS). Interrupts on. */
 err_t upcall_mm_fault(struct trapframe *tf, vaddr_t addr, enum hal_fault_access access);
 
