@@ -105,6 +105,22 @@ static err_t create_file(const struct fs_walk *walk, uint32_t mode, struct fs_de
 	return 0;
 }
 
+/** Open the file that was made just now under @dentry, whose reference is taken over: if that fails, there
+ *  shall be none. */
+static err_t open_new(struct fs_dentry *dentry, uint32_t flags, struct file **file)
+{
+	fs_dentry_get(dentry);
+	err_t err = open_dentry(dentry, flags, true, file);
+	if (err) {
+		names_lock();
+		if (dentry->flags & DENTRY_HASHED)
+			(void)!names_drop(dentry);
+		names_unlock();
+	}
+	fs_dentry_put(dentry);
+	return err;
+}
+
 /** O_CREAT where the fast walk found nothing or could not tell. */
 static no_inline err_t open_or_create(const struct fs_at *at, unsigned walk_flags, uint32_t flags,
 				      uint32_t mode, struct file **file)
@@ -131,7 +147,9 @@ static no_inline err_t open_or_create(const struct fs_at *at, unsigned walk_flag
 	}
 	walk_end(&walk);
 	names_unlock();
-	return err ? err : open_dentry(dentry, flags, is_new, file);
+	if (err)
+		return err;
+	return is_new ? open_new(dentry, flags, file) : open_dentry(dentry, flags, false, file);
 }
 
 static err_t open_creating(const struct fs_at *at, unsigned walk_flags, uint32_t flags, uint32_t mode,
