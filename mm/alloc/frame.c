@@ -154,6 +154,7 @@ void frame_drain_all(void)
 		smp_call_many(&cpus_online, drain_call, NULL);
 	else
 		frame_drain_this_cpu();
+	kstack_reuse_slots();
 }
 
 static struct frame *take_block(unsigned order)
@@ -204,7 +205,7 @@ static no_inline struct frame *alloc_single_slow(void)
 
 struct frame *frame_alloc(unsigned order)
 {
-	if (alloc_may_fail())
+	if (alloc_may_fail(ALLOC_FRAME))
 		return NULL;
 	if (unlikely(order != 0))
 		return alloc_block(order);

@@ -97,6 +97,14 @@ static void clean_slots(void)
 	spin_unlock(&cleaner);
 }
 
+void kstack_reuse_slots(void)
+{
+	clean_slots();
+	irqflags_t flags = spin_lock_irqsave(&area.lock);
+	area.search_from = 0;
+	spin_unlock_irqrestore(&area.lock, flags);
+}
+
 static void release_slot(size_t slot, bool is_stale)
 {
 	irqflags_t flags = spin_lock_irqsave(&area.lock);
