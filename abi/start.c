@@ -15,6 +15,7 @@
 #include <kernel/upcall.h>
 #include <lib/error.h>
 #include <lib/string.h>
+#include <mm/failpoint.h>
 #include <mm/frame.h>
 #include <object/file.h>
 #include <object/init.h>
@@ -96,12 +97,15 @@ void upcall_start_user(void *unused)
 	unpack_root();
 	dev_init();
 	(void)param_get("panic"), (void)param_get("init");
+	if (CONFIG_TESTS || CONFIG_DEBUG)
+		(void)param_get("fail");
 	param_warn_unknown();
 	log_summary();
 	if (open_console())
 		panic("no memory for the console's descriptors");
 	if (param_get("panic") && strcmp(param_get("panic"), "test") == 0)
 		panic("asked for by panic=test");
+	alloc_fail_boot();
 	const char *wanted = param_get("init");
 	const char *path = wanted && *wanted ? wanted : "/init";
 	err_t err = try_init(path);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
-// /proc/sys: the settings that programs look at. Only names can be set.
+// /proc/sys: the settings that programs look at. Names can be set; tests arm failures here.
 #include "private.h"
 
 #include <abi/init.h>
 #include <kernel/random.h>
+#include <kernel/quiesce.h>
 #include <lib/string.h>
+#include <mm/failpoint.h>
 #include <mm/frame.h>
 #include <object/cred.h>
 #include <sched/sched.h>
@@ -114,6 +116,32 @@ static err_t show_threads_max(struct text *out, const struct view_id *id)
 	return 0;
 }
 
+// ---- memory -------------------------------------------------------------------------------------
+
+/** Whatever is written: what is to be freed late is freed, and no CPU keeps free memory for itself. */
+static err_t store_drop_caches(const struct view_id *id, char *text, size_t len)
+{
+	(void)id, (void)text, (void)len;
+	quiesce_wait();
+	frame_drain_all();
+	return 0;
+}
+
+#if CONFIG_TESTS || CONFIG_DEBUG
+static err_t show_fail_nth(struct text *out, const struct view_id *id)
+{
+	(void)id;
+	text_printf(out, "%u\n", load_relaxed(&alloc_fail_countdown));
+	return 0;
+}
+
+static err_t store_fail_nth(const struct view_id *id, char *text, size_t len)
+{
+	(void)id, (void)len;
+	return alloc_fail_arm_text(text, true);
+}
+#endif
+
 // ---- tables -------------------------------------------------------------------------------------
 
 static const struct view_entry random_entries[] = {
@@ -145,6 +173,12 @@ static const struct view_entry kernel_entries[] = {
 	VIEW_TEXT("randomize_va_space", "0\n"),
 	VIEW_TEXT("printk", "6\t4\t1\t7\n"),
 	VIEW_FOLDER("random", &random_dir),
+#if CONFIG_TESTS || CONFIG_DEBUG
+	{.name = "fail_nth",
+	 .mode = FS_IFREG | 0600,
+	 .show = show_fail_nth,
+	 .store = store_fail_nth},
+#endif
 };
 static const struct view_dir kernel_dir = VIEW_DIR(kernel_entries);
 static_assert(CAP_LAST == 40 && CRED_GROUPS_MAX == 64, "the texts above say so");
@@ -155,6 +189,7 @@ static const struct view_entry vm_entries[] = {
 	VIEW_TEXT("max_map_count", "2147483647\n"),
 	VIEW_TEXT("mmap_min_addr", "65536\n"),
 	VIEW_TEXT("swappiness", "0\n"),
+	{.name = "drop_caches", .mode = FS_IFREG | 0200, .store = store_drop_caches},
 };
 static const struct view_dir vm_dir = VIEW_DIR(vm_entries);
 

@@ -280,7 +280,7 @@ static inline void free_fast(struct slab_cache *cache, void *object)
 
 void *slab_alloc(struct slab_cache *cache)
 {
-	if (alloc_may_fail())
+	if (alloc_may_fail(ALLOC_SLAB))
 		return NULL;
 	return alloc_fast(cache);
 }
@@ -408,7 +408,7 @@ void *kmalloc(size_t size)
 {
 	if (unlikely(size > KMALLOC_SLAB_MAX))
 		return alloc_large(size);
-	if (alloc_may_fail())
+	if (alloc_may_fail(ALLOC_SLAB))
 		return NULL;
 	return alloc_fast(class_of_size[(size + 15) / 16]);
 }
