@@ -7,6 +7,7 @@
 // its enable bit is clear would stay claimed for ever. The enable bit chooses the hart.
 #include <arch/csr.h>
 #include <arch/irq.h>
+#include <drivers/riscv_irqchip.h>
 #include <hal/bootinfo.h>
 #include <hal/dt.h>
 #include <hal/irqchip.h>
@@ -124,41 +125,16 @@ static const struct irqchip_ops plic_ops = {
 	.send_ipi = hal_ipi_send,
 };
 
-/** The CPU of hart id @hwid; bootinfo.cpu_count = not one that is used. */
-static cpuid_t cpu_of_hart(uint64_t hwid)
-{
-	cpuid_t cpu = 0;
-	while (cpu < bootinfo.cpu_count && bootinfo.cpus[cpu].hwid != hwid)
-		cpu++;
-	return cpu;
-}
-
-/** Entry number @context of interrupts-extended is a hart's local controller and its interrupt. */
-static void note_context(uint32_t context, uint32_t irq, int intc)
-{
-	uint64_t hwid, size;
-	int hart = fdt_parent(&hal_fdt, intc);
-	if (irq != IRQ_EXTERNAL || hart < 0 || fdt_reg_raw(&hal_fdt, hart, 0, &hwid, &size) != 0)
-		return;
-	cpuid_t cpu = cpu_of_hart(hwid);
-	if (cpu < bootinfo.cpu_count)
-		context_of[cpu] = context;
-}
-
 /** Returns the number of contexts. */
 static uint32_t read_contexts(int node)
 {
 	for (unsigned i = 0; i < CPUS_MAX; i++)
 		context_of[i] = NO_CONTEXT;
-	uint32_t cells[FDT_INTR_CELLS_MAX];
-	unsigned n;
-	int intc;
 	uint32_t context = 0;
-	while (context < CONTEXTS_MAX &&
-	       fdt_interrupts(&hal_fdt, node, context, cells, &n, &intc) == 0) {
-		if (n == 1)
-			note_context(context, cells[0], intc);
-		context++;
+	cpuid_t cpu;
+	for (; context < CONTEXTS_MAX && riscv_irqchip_parent(node, context, &cpu); context++) {
+		if (cpu < bootinfo.cpu_count)
+			context_of[cpu] = context;
 	}
 	return context;
 }

@@ -11,8 +11,11 @@ enum hal_irq_trigger { HAL_IRQ_LEVEL_HIGH, HAL_IRQ_LEVEL_LOW, HAL_IRQ_EDGE_RISIN
 
 struct irqchip_ops {
 	const char *name;
-	/** This CPU's part (CPU interface, local APIC, S context). Once on each CPU. */
+	/** This CPU's part (CPU interface, local APIC, S context). Once on each CPU,
+	 *  and again when it comes back. */
 	void (*init_cpu)(void);
+	/** This CPU goes off: nothing is delivered to it any more. NULL: nothing to do. */
+	void (*leave_cpu)(void);
 	err_t (*set_trigger)(uint32_t irq, enum hal_irq_trigger trigger);
 	err_t (*set_target)(uint32_t irq, cpuid_t cpu);
 	void (*mask)(uint32_t irq);
