@@ -3,6 +3,8 @@
 import collections
 import pathlib
 
+from . import raspi, uboot
+
 Payload = collections.namedtuple('Payload', 'kernel initrd append')
 # line(machine, payload, scratch): QEMU's arguments, having made what they name in @scratch.
 # kernel(path, scratch): the bytes of the kernel in what line() made of the file @path.
@@ -24,4 +26,9 @@ def direct_kernel(path, _scratch):
 
 CHAINS = {
     'direct': Chain(direct_line, direct_kernel),
+    'uboot': Chain(uboot.line_for(uboot.script_files), uboot.disk_kernel),
+    'extlinux': Chain(uboot.line_for(uboot.extlinux_files), uboot.disk_kernel),
+    'fit': Chain(uboot.line_for(uboot.fit_files), uboot.fit_kernel),
+    'raspi': Chain(raspi.direct_line, direct_kernel),
+    'raspi-uboot': Chain(raspi.uboot_line, raspi.card_kernel),
 }

@@ -41,6 +41,16 @@ def _arm(about, board, cpu='cortex-a72', **more):
     return Machine('aarch64', about, board, cpu, cpu, _ARM_EXIT, **more)
 
 
+def _raspi(about, chain, **more):
+    """The board's stdout-path is the mini UART, QEMU's second serial line."""
+    return _arm(about, 'raspi4b', chain=chain, cpus=4, mem='2G', before_serial=('-serial', 'null'),
+                **more)
+
+
+def _riscv(about, board='virt', cpu='rv64', **more):
+    return Machine('riscv64', about, board, cpu, cpu, **more)
+
+
 MACHINES = {
     'x86_64': _x86('PC (q35), QEMU hands over by PVH', 'q35'),
     'x86_64-pc': _x86('older PC (i440FX), by PVH', 'pc'),
@@ -49,7 +59,21 @@ MACHINES = {
     'aarch64': _arm('virt, GICv3', 'virt,gic-version=3'),
     'aarch64-gicv2': _arm('virt, GICv2', 'virt,gic-version=2'),
     'aarch64-max': _arm('virt, GICv3, every CPU feature QEMU has', 'virt,gic-version=3', 'max'),
-    'riscv64': Machine('riscv64', 'virt, OpenSBI, PLIC', 'virt', 'rv64', 'rv64'),
+    'aarch64-el2': _arm('virt, GICv3, entered at EL2, PSCI by smc', 'virt,gic-version=3,virtualization=on'),
+    'aarch64-gicv4': _arm('virt, GICv4, entered at EL2', 'virt,gic-version=4,virtualization=on', 'max'),
+    'aarch64-uboot': _arm('virt, U-Boot: booti from boot.scr', 'virt,gic-version=3', chain='uboot'),
+    'aarch64-extlinux': _arm('virt, U-Boot: extlinux.conf, entered at EL2',
+                             'virt,gic-version=3,virtualization=on', chain='extlinux'),
+    'aarch64-fit': _arm('virt, U-Boot: bootm of a FIT', 'virt,gic-version=2', chain='fit'),
+    'raspi4b': _raspi('Raspberry Pi 4, QEMU hands over', 'raspi'),
+    'raspi4b-uboot': _raspi('Raspberry Pi 4, U-Boot from an SD card', 'raspi-uboot', timeout=300),
+    'riscv64': _riscv('virt, OpenSBI, PLIC'),
+    'riscv64-aia': _riscv('virt, OpenSBI, APLIC and IMSIC', 'virt,aia=aplic-imsic'),
+    'riscv64-aplic': _riscv('virt, OpenSBI, APLIC alone', 'virt,aia=aplic'),
+    'riscv64-rva22': _riscv('virt, OpenSBI, no Sstc, Sv39 only', 'virt', 'rva22s64'),
+    'riscv64-uboot': _riscv('virt, OpenSBI, U-Boot: booti from boot.scr', chain='uboot'),
+    'riscv64-extlinux': _riscv('virt, OpenSBI, AIA, U-Boot: extlinux.conf', 'virt,aia=aplic-imsic',
+                               chain='extlinux'),
 }
 
 COUNTING = ('-icount', 'shift=0,sleep=off', '-seed', '1', '-rtc', 'base=2026-01-01,clock=vm')

@@ -129,9 +129,9 @@ def _mirror():
     raise Failure('apt has no Debian mirror configured: see /etc/apt/sources.list.d')
 
 
-def _source(address, suite):
-    return ('Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n'
-            % (address, suite, KEYRING))
+def _source(address, suite, component='main'):
+    return ('Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: %s\n'
+            % (address, suite, component, KEYRING))
 
 
 def _install_qemu():
@@ -166,8 +166,9 @@ def _install_qemu():
                         str(os.getuid()), str(state)], check=False)
 
 
-def fetch(package, arch, inside):
-    """A file out of a Debian package of any architecture, kept in the cache: its path there."""
+def fetch(package, arch, inside, follow=False, component='main'):
+    """A file out of a Debian package of any architecture, kept in the cache: its path there. @inside may
+    hold `*` in its folders; @follow: the package has no files, what it depends on has them."""
     kept = cache_dir() / FOREIGN_SUITE / arch / package / pathlib.Path(inside).name
     if kept.exists():
         return kept
@@ -179,7 +180,8 @@ def fetch(package, arch, inside):
         work = pathlib.Path(name)
         for folder in ('sources', 'lists/partial', 'cache/archives/partial', 'out'):
             (work / folder).mkdir(parents=True)
-        (work / 'sources/debian.sources').write_text(_source(_mirror(), FOREIGN_SUITE))
+        (work / 'sources/debian.sources').write_text(
+            _source(_mirror(), FOREIGN_SUITE, component))
         options = {'Dir::State': work, 'Dir::State::status': '/dev/null',
                    'Dir::State::lists': work / 'lists', 'Dir::Cache': work / 'cache',
                    'Dir::Etc::sourcelist': '/dev/null', 'Dir::Etc::sourceparts': work / 'sources',
@@ -187,22 +189,38 @@ def fetch(package, arch, inside):
                    'Dir::Etc::preferences': '/dev/null', 'Dir::Etc::preferencesparts': '/dev/null',
                    'APT::Architecture': DEBIAN_ARCH[arch], 'APT::Architectures': DEBIAN_ARCH[arch],
                    'Acquire::Languages': 'none', 'APT::Sandbox::User': ''}
-        line = ['apt-get', '-q']
-        for key, value in options.items():
-            line += ['-o', '%s=%s' % (key, value)]
-        for step in (['update'], ['download', package]):
-            done = subprocess.run(line + step, cwd=work, capture_output=True, text=True,
-                                  stdin=subprocess.DEVNULL, check=False)
+        option_words = [word for key, value in options.items()
+                        for word in ('-o', '%s=%s' % (key, value))]
+
+        def apt(program, *words):
+            done = subprocess.run([program, *option_words, *words], cwd=work, capture_output=True,
+                                  text=True, stdin=subprocess.DEVNULL, check=False)
             if done.returncode:
                 raise Failure('%s\nhalcyon: fetching %s for %s failed (no network?)'
                               % (done.stderr.rstrip(), package, arch))
-        deb = next(work.glob('*.deb'))
-        subprocess.run(['dpkg-deb', '-x', deb, work / 'out'], check=True)
+            return done.stdout
+
+        apt('apt-get', '-q', 'update')
+        wanted = package
+        if follow:
+            wanted = re.search(r'Depends: (\S+)', apt('apt-cache', 'depends', package)).group(1)
+        apt('apt-get', '-q', 'download', wanted)
+        _extract(next(work.glob('*.deb')), inside, work / 'out')
+        found = next((work / 'out').glob(inside), None)
+        if found is None:
+            raise Failure('package %s holds no %s' % (wanted, inside))
         kept.parent.mkdir(parents=True, exist_ok=True)
         partial = kept.with_suffix('.partial')
-        shutil.copy(work / 'out' / inside, partial)
+        shutil.copy(found, partial)
         partial.replace(kept)
     return kept
+
+
+def _extract(deb, inside, folder):
+    """One file, or those that match: a kernel's package unpacked whole takes half a gigabyte."""
+    with subprocess.Popen(['dpkg-deb', '--fsys-tarfile', deb], stdout=subprocess.PIPE) as archive:
+        subprocess.run(['tar', '-x', '-C', folder, '--wildcards', './' + inside],
+                       stdin=archive.stdout, check=False)
 
 
 def busybox(arch):
