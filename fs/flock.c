@@ -9,7 +9,6 @@
 #include "private.h"
 
 #define BUCKETS 32
-#define HOLDS_FLOCK 1u // in file->object.flags
 
 struct held {
 	struct list node;
@@ -65,7 +64,7 @@ static void drop(struct flock_bucket *bucket, struct file *file)
 		return;
 	list_remove(&held->node);
 	kfree(held);
-	file->object.flags &= ~HOLDS_FLOCK;
+	fetch_and_acq_rel(&file->object.flags, ~(uint32_t)FILE_HOLDS_FLOCK);
 	sched_cond_broadcast(&bucket->changed);
 }
 
@@ -78,7 +77,7 @@ static bool hold(struct flock_bucket *bucket, struct file *file, bool is_exclusi
 		held = fresh;
 		held->file = file;
 		list_push_back(&bucket->held, &held->node);
-		file->object.flags |= HOLDS_FLOCK;
+		fetch_or_acq_rel(&file->object.flags, FILE_HOLDS_FLOCK);
 	}
 	held->is_exclusive = is_exclusive;
 	sched_cond_broadcast(&bucket->changed); // an exclusive one may have become shared
@@ -109,7 +108,7 @@ static err_t take(struct file *file, bool is_exclusive, bool is_nonblock)
 
 void flock_release(struct file *file)
 {
-	if (likely(!(file->object.flags & HOLDS_FLOCK)))
+	if (!(load_relaxed(&file->object.flags) & FILE_HOLDS_FLOCK))
 		return;
 	struct flock_bucket *bucket = bucket_of(file);
 	sched_mutex_lock(&bucket->lock);

@@ -9,9 +9,14 @@
 
 static const struct file_ops path_file_ops = {.name = "path"};
 
-void upcall_file_gone(struct file *file)
+void upcall_file_ends(struct file *file)
 {
 	flock_release(file);
+	epoll_forget(file);
+}
+
+void upcall_file_gone(struct file *file)
+{
 	// The name's reference holds the vnode as well.
 	if (file->dentry)
 		fs_dentry_put(file->dentry);

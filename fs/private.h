@@ -284,5 +284,9 @@ bool anon_describe(struct file *file, char *buf, size_t size);
 void flock_init(void);
 void flock_release(struct file *file); // what it holds, if anything
 
+// epoll.c
+void epoll_init(void);
+void epoll_forget(struct file *file); // it ends: no epoll watches it any more
+
 // chrdev.c
 must_check err_t chrdev_open(struct vnode *vnode, uint32_t flags, struct file **file);

@@ -3,6 +3,7 @@
 #include "internal.h"
 
 #include <proc/itimer.h>
+#include <proc/signalfd.h>
 
 #include <kernel/param.h>
 #include <lib/string.h>
@@ -26,6 +27,7 @@ void proc_init(void)
 	pid_init();
 	sigframe_init();
 	itimer_init();
+	signalfd_init();
 }
 
 /** Exact from any number of CPUs: a count that went over the limit is taken back at once. */

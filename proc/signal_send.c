@@ -230,6 +230,7 @@ static err_t send_quietly(struct process *process, struct thread *only, const st
 	if (goes_on)
 		*goes_on = was_stopped && !process->stop_signal && signo == SIGCONT;
 	spin_unlock(&process->lock);
+	signalfd_notify(process);
 	return err;
 }
 

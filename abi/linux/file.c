@@ -367,31 +367,33 @@ SYSCALL3(ioctl, uint32_t, fd, uint32_t, command, uint64_t, arg)
 	return abi_restartable(result);
 }
 
-// ---- pipes and eventfd ----------------------------------------------------------------------------
+// ---- pipes ----------------------------------------------------------------------------------------
 
-static int64_t make_pipe(uaddr_t at, uint32_t flags)
+int64_t abi_install_pair(struct file *ends[2], uint32_t fd_flags, uaddr_t at)
 {
-	struct file *ends[2];
 	int32_t out[2];
-	uint32_t fd_flags = flags & O_CLOEXEC ? FD_CLOEXEC : 0;
-	if (flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK | ABI_O_DIRECT))
-		return -EINVAL;
-	err_t err = fs_pipe_create(flags & O_NONBLOCK, &ends[0], &ends[1]);
-	if (err)
-		return err;
 	out[0] = file_install(ends[0], fd_flags);
 	if (out[0] < 0) {
 		grant_put(&ends[1]->grant);
 		return out[0];
 	}
 	out[1] = file_install(ends[1], fd_flags);
-	err = out[1] < 0 ? out[1] : mm_copy_out(at, out, sizeof(out));
+	err_t err = out[1] < 0 ? out[1] : mm_copy_out(at, out, sizeof(out));
 	if (err) {
 		(void)fd_close(fds(), (uint32_t)out[0]);
 		if (out[1] >= 0)
 			(void)fd_close(fds(), (uint32_t)out[1]);
 	}
 	return err;
+}
+
+static int64_t make_pipe(uaddr_t at, uint32_t flags)
+{
+	struct file *ends[2];
+	if (flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK | ABI_O_DIRECT))
+		return -EINVAL;
+	err_t err = fs_pipe_create(flags & O_NONBLOCK, &ends[0], &ends[1]);
+	return err ? err : abi_install_pair(ends, flags & O_CLOEXEC ? FD_CLOEXEC : 0, at);
 }
 
 SYSCALL1(pipe, uaddr_t, at)
@@ -402,25 +404,6 @@ SYSCALL1(pipe, uaddr_t, at)
 SYSCALL2(pipe2, uaddr_t, at, uint32_t, flags)
 {
 	return make_pipe(at, flags);
-}
-
-static int64_t make_eventfd(uint32_t value, uint32_t flags)
-{
-	struct file *file;
-	if (flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK | 1)) // EFD_SEMAPHORE
-		return -EINVAL;
-	err_t err = fs_eventfd_create(value, flags & 1, flags & O_NONBLOCK, &file);
-	return err ? err : file_install(file, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
-}
-
-SYSCALL1(eventfd, uint32_t, value)
-{
-	return make_eventfd(value, 0);
-}
-
-SYSCALL2(eventfd2, uint32_t, value, uint32_t, flags)
-{
-	return make_eventfd(value, flags);
 }
 
 // ---- nothing is kept back: there is no disk ---------------------------------------------------------

@@ -9,25 +9,6 @@
 
 enum { AF_UNIX = 1, SOCK_STREAM = 1, SOCK_TYPE_MASK = 15, MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000 };
 
-static int64_t install_pair(struct file *ends[2], uint32_t fd_flags, uaddr_t at)
-{
-	struct fdtable *fds = current_thread()->object.fds;
-	int32_t out[2];
-	out[0] = file_install(ends[0], fd_flags);
-	if (out[0] < 0) {
-		grant_put(&ends[1]->grant);
-		return out[0];
-	}
-	out[1] = file_install(ends[1], fd_flags);
-	err_t err = out[1] < 0 ? out[1] : mm_copy_out(at, out, sizeof(out));
-	if (!err)
-		return 0;
-	(void)fd_close(fds, (uint32_t)out[0]);
-	if (out[1] >= 0)
-		(void)fd_close(fds, (uint32_t)out[1]);
-	return err;
-}
-
 SYSCALL4(socketpair, uint32_t, domain, uint32_t, type, uint32_t, protocol, uaddr_t, at)
 {
 	struct file *ends[2];
@@ -38,7 +19,7 @@ SYSCALL4(socketpair, uint32_t, domain, uint32_t, type, uint32_t, protocol, uaddr
 	if (type & ~(uint32_t)(SOCK_TYPE_MASK | O_CLOEXEC | O_NONBLOCK))
 		return -EINVAL;
 	err_t err = fs_socketpair_create(type & O_NONBLOCK, ends);
-	return err ? err : install_pair(ends, type & O_CLOEXEC ? FD_CLOEXEC : 0, at);
+	return err ? err : abi_install_pair(ends, type & O_CLOEXEC ? FD_CLOEXEC : 0, at);
 }
 
 SYSCALL3(socket, uint32_t, domain, uint32_t, type, uint32_t, protocol)

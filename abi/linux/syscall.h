@@ -84,6 +84,14 @@ static inline nsec_t abi_deadline(nsec_t timeout)
 	return timeout > NSEC_NEVER - 1 - now ? NSEC_NEVER - 1 : now + timeout;
 }
 
+/** Linux's struct itimerspec: interval, then value. -EFAULT, -EINVAL. */
+must_check err_t abi_get_itimerspec(uaddr_t at, nsec_t *value, nsec_t *interval);
+must_check err_t abi_put_itimerspec(uaddr_t at, nsec_t value, nsec_t interval);
+
+struct file;
+/** Give both files (one reference each, dropped on error) descriptors and write those to @at. */
+must_check int64_t abi_install_pair(struct file *ends[2], uint32_t fd_flags, uaddr_t at);
+
 /** A path from user space; release with abi_put_path(). Most are short and fit beside the pointer. */
 struct abi_path {
 	char *text;

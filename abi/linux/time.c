@@ -3,6 +3,7 @@
 #include "syscall.h"
 
 #include <abi/init.h>
+#include <fs/fs.h>
 #include <object/cred.h>
 #include <proc/itimer.h>
 #include <proc/signal.h>
@@ -11,6 +12,8 @@
 enum { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
        CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME };
 #define TIMER_ABSTIME 1
+
+static struct sched_waitq wall_sleepers = SCHED_WAITQ_INIT(wall_sleepers); // of CLOCK_REALTIME, absolute
 
 static err_t read_clock(int id, nsec_t *now)
 {
@@ -50,6 +53,14 @@ SYSCALL2(clock_getres, int, id, uaddr_t, at)
 	return err || !at ? err : abi_put_timespec(at, 1);
 }
 
+/** Who waits for a point of wall-clock time looks again. */
+static void set_realtime(nsec_t now)
+{
+	time_set_realtime_offset(now - time_now());
+	fs_timerfd_clock_was_set();
+	sched_waitq_wake_all(&wall_sleepers);
+}
+
 SYSCALL2(clock_settime, int, id, uaddr_t, at)
 {
 	nsec_t wanted;
@@ -60,7 +71,7 @@ SYSCALL2(clock_settime, int, id, uaddr_t, at)
 		return -EINVAL;
 	if (!cred_has_cap(cred_current(), CAP_SYS_TIME))
 		return -EPERM;
-	time_set_realtime_offset(wanted - time_now());
+	set_realtime(wanted);
 	return 0;
 }
 
@@ -83,7 +94,7 @@ SYSCALL2(settimeofday, uaddr_t, tv_at, uaddr_t, tz_at)
 	if (tv_at && (tv.sec < 0 || tv.usec < 0 || tv.usec >= 1000000))
 		return -EINVAL;
 	if (tv_at)
-		time_set_realtime_offset((nsec_t)tv.sec * NSEC_PER_SEC + (nsec_t)tv.usec * 1000 - time_now());
+		set_realtime((nsec_t)tv.sec * NSEC_PER_SEC + (nsec_t)tv.usec * 1000);
 	return 0;
 }
 
@@ -117,6 +128,23 @@ SYSCALL2(nanosleep, uaddr_t, at, uaddr_t, left_at)
 	return err ? err : sleep_until(abi_deadline(timeout), left_at);
 }
 
+/** Sleep until the wall clock shows @time, also when it is set meanwhile. 0, -EINTR. */
+static err_t sleep_until_wall(nsec_t time)
+{
+	err_t err = 0;
+	irqflags_t irq = spin_lock_irqsave(&wall_sleepers.lock);
+	for (;;) {
+		nsec_t offset = time_realtime_offset();
+		if (time_now() + offset >= time)
+			break;
+		err = sched_waitq_wait(&wall_sleepers, &irq, time - offset, SCHED_WAIT_INTERRUPTIBLE, 0);
+		if (err == -EINTR)
+			break;
+	}
+	spin_unlock_irqrestore(&wall_sleepers.lock, irq);
+	return err == -EINTR ? err : 0;
+}
+
 SYSCALL4(clock_nanosleep, int, id, uint32_t, flags, uaddr_t, at, uaddr_t, left_at)
 {
 	nsec_t time, now;
@@ -129,8 +157,7 @@ SYSCALL4(clock_nanosleep, int, id, uint32_t, flags, uaddr_t, at, uaddr_t, left_a
 		return -EOPNOTSUPP;
 	if (!(flags & TIMER_ABSTIME))
 		return sleep_until(abi_deadline(time), left_at);
-	nsec_t offset = id == CLOCK_REALTIME ? time_realtime_offset() : 0;
-	err = sched_sleep_until(time > offset ? time - offset : 0, true);
+	err = id == CLOCK_REALTIME ? sleep_until_wall(time) : sched_sleep_until(time, true);
 	return err == -EINTR ? -ERESTARTNOHAND : 0;
 }
 

@@ -32,6 +32,18 @@ err_t abi_put_timeval(uaddr_t at, nsec_t ns)
 	return mm_copy_out(at, &tv, sizeof(tv));
 }
 
+err_t abi_get_itimerspec(uaddr_t at, nsec_t *value, nsec_t *interval)
+{
+	err_t err = abi_get_timespec(at, interval);
+	return err ? err : abi_get_timespec(at + sizeof(struct linux_timespec), value);
+}
+
+err_t abi_put_itimerspec(uaddr_t at, nsec_t value, nsec_t interval)
+{
+	err_t err = abi_put_timespec(at, interval);
+	return err ? err : abi_put_timespec(at + sizeof(struct linux_timespec), value);
+}
+
 err_t abi_get_timeout(uaddr_t at, nsec_t *deadline)
 {
 	nsec_t timeout;

@@ -60,10 +60,13 @@ void poll_unlink_weak(struct poll_entry *entry)
 void poll_notify_slow(struct poll_source *source, uint32_t events)
 {
 	struct poll_entry *entry, *next;
+	bool is_taken = false;
 	irqflags_t flags = spin_lock_irqsave(&source->lock);
 	list_for_each_entry_safe(entry, next, &source->entries, node) {
-		if (entry->events & events)
-			entry->notify(entry, events);
+		if (!(entry->events & events) || (entry->is_exclusive && is_taken))
+			continue;
+		bool is_woken = entry->notify(entry, events);
+		is_taken |= is_woken && entry->is_exclusive;
 	}
 	spin_unlock_irqrestore(&source->lock, flags);
 }
@@ -74,7 +77,7 @@ void poll_source_destroy(struct poll_source *source, uint32_t events)
 	irqflags_t flags = spin_lock_irqsave(&source->lock);
 	list_for_each_entry_safe(entry, next, &source->entries, node) {
 		list_remove(&entry->node);
-		entry->notify(entry, events);
+		(void)entry->notify(entry, events);
 		spin_lock(&weak_lock);
 		entry->source = NULL;
 		spin_unlock(&weak_lock);
@@ -94,14 +97,15 @@ void poll_waiter_init(struct poll_waiter *waiter)
 	waiter->has_fired = 0;
 }
 
-static void wake_waiter(struct poll_entry *entry, uint32_t events)
+static bool wake_waiter(struct poll_entry *entry, uint32_t events)
 {
 	struct poll_waiter *waiter = container_of(entry, struct poll_thread_entry, entry)->waiter;
 	(void)events;
 	irqflags_t flags = spin_lock_irqsave(&waiter->wq.lock);
 	waiter->has_fired = 1;
-	sched_waitq_wake_one_locked(&waiter->wq);
+	bool is_woken = sched_waitq_wake_one_locked(&waiter->wq);
 	spin_unlock_irqrestore(&waiter->wq.lock, flags);
+	return is_woken;
 }
 
 void poll_thread_entry_init(struct poll_thread_entry *entry, struct poll_waiter *waiter,
@@ -110,6 +114,7 @@ void poll_thread_entry_init(struct poll_thread_entry *entry, struct poll_waiter 
 	entry->waiter = waiter;
 	entry->entry.source = NULL;
 	entry->entry.events = events;
+	entry->entry.is_exclusive = false;
 	entry->entry.notify = wake_waiter;
 }
 

@@ -146,6 +146,38 @@ int64_t fs_pipe_get_size(struct file *file);
 /** eventfd2: @open_flags of O_NONBLOCK. */
 must_check err_t fs_eventfd_create(uint64_t value, bool is_semaphore, uint32_t open_flags,
 				   struct file **file);
+/** timerfd: @open_flags of O_NONBLOCK. Settings: times in ns, value 0 = off, interval 0 = once. -EINVAL:
+ *  no timerfd. */
+struct fs_timer_setting {
+	nsec_t value, interval;
+};
+enum { FS_TIMER_ABSOLUTE = 1, FS_TIMER_CANCEL_ON_SET = 2 };
+must_check err_t fs_timerfd_create(bool is_realtime, uint32_t open_flags, struct file **file);
+must_check err_t fs_timerfd_set(struct file *file, unsigned flags, const struct fs_timer_setting *wanted,
+				struct fs_timer_setting *old);
+must_check err_t fs_timerfd_get(struct file *file, struct fs_timer_setting *setting);
+/** The offset of the wall clock was changed. */
+void fs_timerfd_clock_was_set(void);
+
+/** epoll: an object that tells which of many files are ready. Events are POLL* of <uapi/poll.h> and these
+ *  flags, Linux's. */
+#define FS_EPOLL_EXCLUSIVE (1u << 28)
+#define FS_EPOLL_WAKEUP (1u << 29)
+#define FS_EPOLL_ONESHOT (1u << 30)
+#define FS_EPOLL_EDGE (1u << 31)
+struct fs_epoll_event {
+	uint32_t events;
+	uint64_t data; // the program's own
+};
+enum fs_epoll_op { FS_EPOLL_ADD = 1, FS_EPOLL_DEL = 2, FS_EPOLL_MOD = 3 };
+must_check err_t fs_epoll_create(struct file **file);
+/** Add, change or remove @target by its descriptor @fd; @event is NULL for FS_EPOLL_DEL. */
+must_check err_t fs_epoll_ctl(struct file *file, enum fs_epoll_op op, uint32_t fd, struct file *target,
+			      const struct fs_epoll_event *event);
+/** Up to @max events into @out: how many, 0 at @deadline (0: do not wait), -EINTR, -EINVAL (no epoll). */
+must_check int64_t fs_epoll_wait(struct file *file, struct fs_epoll_event *out, unsigned max,
+				 nsec_t deadline);
+
 /** socketpair(AF_UNIX, SOCK_STREAM): two files connected both ways. */
 must_check err_t fs_socketpair_create(uint32_t open_flags, struct file *ends[2]);
 /** Is @file a socket; shutdown(2) of one, @how SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2. */

@@ -7,6 +7,11 @@
 #define ABI_CLONE_TLS_ARG 3
 #define ABI_CLONE_CHILD_TID_ARG 4
 
+struct abi_epoll_event {
+	uint32_t events, pad;
+	uint64_t data;
+};
+
 struct linux_stat {
 	uint64_t st_dev, st_ino;
 	uint32_t st_mode, st_nlink, st_uid, st_gid;

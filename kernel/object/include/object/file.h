@@ -68,6 +68,12 @@ struct file {
 	struct fs_dentry *dentry; // fs's: name of the file, for fchdir and /proc. Holds a reference.
 };
 
+/** In file->object.flags: what the file's end has to undo (upcall_file_ends()). */
+enum file_object_flags {
+	FILE_HOLDS_FLOCK = 1,
+	FILE_IS_WATCHED = 2, // by an epoll; stays set
+};
+
 extern const struct object_ops file_object_ops;
 
 /** A file with rights from @flags' access mode; refs 1 (owned by its grant). NULL = no memory. */

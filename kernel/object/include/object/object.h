@@ -41,14 +41,14 @@ struct object_ops {
 struct object {
 	const struct object_ops *ops;
 	_Atomic uint32_t refs;
-	uint32_t flags; // owner's
+	_Atomic uint32_t flags; // owner's
 };
 
 static inline void object_init(struct object *object, const struct object_ops *ops)
 {
 	object->ops = ops;
 	atomic_init(&object->refs, 1);
-	object->flags = 0;
+	atomic_init(&object->flags, 0);
 }
 
 static inline void object_get(struct object *object)

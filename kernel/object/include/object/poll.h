@@ -21,8 +21,10 @@ struct poll_entry {
 	struct list node; // lock of source
 	struct poll_source *source; // NULL = not linked
 	uint32_t events; // interesting ones
-	/** Something in @events happened. Interrupts off, source lock held: wakes, no more. */
-	void (*notify)(struct poll_entry *entry, uint32_t events);
+	bool is_exclusive; // one of these that woke somebody is enough
+	/** Something in @events happened. Interrupts off, source lock held: wakes, no more. Was
+	 *  somebody waiting? */
+	bool (*notify)(struct poll_entry *entry, uint32_t events);
 };
 
 void poll_source_init(struct poll_source *source);

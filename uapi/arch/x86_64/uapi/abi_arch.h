@@ -10,6 +10,11 @@
 
 enum { ABI_O_DIRECT = 040000, ABI_O_LARGEFILE = 0100000, ABI_O_DIRECTORY = 0200000, ABI_O_NOFOLLOW = 0400000 };
 
+struct abi_epoll_event {
+	uint32_t events;
+	uint64_t data;
+} __attribute__((packed));
+
 struct linux_stat {
 	uint64_t st_dev, st_ino, st_nlink;
 	uint32_t st_mode, st_uid, st_gid, pad0;
