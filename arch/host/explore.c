@@ -381,6 +381,7 @@ static bool search_bounds(unsigned bound)
 	struct explore_shared *e = explore_shared;
 
 	e->search = EXPLORE_SEARCH_BOUND;
+	e->seed_plus_1 = 0;
 	for (e->bound = 0; e->bound <= bound && !e->is_cut; e->bound++) {
 		if (search_bound())
 			return true;
@@ -394,6 +395,7 @@ static void run_seed(uint64_t seed)
 	struct explore_shared *e = explore_shared;
 
 	e->search = EXPLORE_SEARCH_SEED;
+	e->seed_plus_1 = seed + 1;
 	e->random = hash_slot(seed + 1) | 1;
 	e->seed_rate = 1u << (2 + seed % 6);
 	run_once();

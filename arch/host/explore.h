@@ -60,6 +60,7 @@ struct explore_options {
 	uint64_t runs_max;
 	uint64_t first_seed, seeds; // how many seeds after the bounds
 	bool is_seed_only, is_verbose;
+	const char *log; // file that gets the line of result, or NULL
 };
 
 struct explore_shared {
@@ -71,6 +72,7 @@ struct explore_shared {
 	enum explore_search search;
 	unsigned bound;
 	uint64_t random;
+	uint64_t seed_plus_1; // of a random schedule; 0 = by the search within a bound
 	unsigned seed_rate; // a point is a preemption with probability 1/seed_rate
 	uint64_t runs, runs_max;
 	uint64_t states_total;

@@ -4,7 +4,7 @@
 //   halcyon-host [options] boot [command line...]    boot as a machine does
 //   halcyon-host [options] [tests] [filter]          ... and run the unit tests
 //   halcyon-host explore [filter] [--bound N] [--runs N] [--seeds N] [--seed N] [--seed-only]
-//                        [--replay LIST] [--verbose] try schedules of the scenarios
+//                        [--replay LIST] [--verbose] [--log FILE]   try schedules of scenarios
 //
 // Options: --cpus N, --ram MiB, --virtual (one CPU at a time, virtual time).
 #include "explore.h"

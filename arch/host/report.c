@@ -65,6 +65,9 @@ static void print_replay(void)
 {
 	struct explore_shared *e = explore_shared;
 
+	if (e->seed_plus_1)
+		printf("# seed: explore %s --seed-only --seeds 1 --seed %llu\n", e->scenario->name,
+		       (unsigned long long)e->seed_plus_1 - 1);
 	printf("# replay: explore %s --replay ", e->scenario->name);
 	for (unsigned i = 0; i < e->replay_count; i++)
 		printf("%s%llu:%s%u", i ? "," : "", (unsigned long long)e->picks[i].opportunity,
@@ -73,17 +76,38 @@ static void print_replay(void)
 	printf("%s\n", e->replay_count ? "" : "-");
 }
 
-void explore_report(bool failed, bool is_long)
+static void print_result(FILE *to, bool failed)
 {
 	struct explore_shared *e = explore_shared;
 	bool is_mutant = e->scenario->flags & EXPLORE_MUTANT;
 	bool is_replay = !e->runs_max;
 
-	printf("%sok - explore.%s # %llu schedules, %llu states, %u preemptions%s%s\n",
-	       failed == is_mutant && (!failed || e->is_confirmed || is_replay) ? "" : "not ",
-	       e->scenario->name, (unsigned long long)e->runs, (unsigned long long)e->states_total,
-	       failed ? e->preemptions : e->bound, e->is_cut ? ", CUT SHORT" : "",
-	       is_mutant ? (failed ? ", mutant caught" : ", MUTANT NOT CAUGHT") : "");
+	fprintf(to, "%sok - explore.%s # %llu schedules, %llu states, %u preemptions%s%s\n",
+		failed == is_mutant && (!failed || e->is_confirmed || is_replay) ? "" : "not ",
+		e->scenario->name, (unsigned long long)e->runs, (unsigned long long)e->states_total,
+		failed ? e->preemptions : e->bound, e->is_cut ? ", CUT SHORT" : "",
+		is_mutant ? (failed ? ", mutant caught" : ", MUTANT NOT CAUGHT") : "");
+}
+
+/** For the test that adds up all scenarios. */
+static void log_result(bool failed)
+{
+	FILE *log = fopen(explore_shared->options.log, "w");
+
+	if (!log)
+		host_die("cannot write %s", explore_shared->options.log);
+	print_result(log, failed);
+	fclose(log);
+}
+
+void explore_report(bool failed, bool is_long)
+{
+	struct explore_shared *e = explore_shared;
+	bool is_replay = !e->runs_max;
+
+	print_result(stdout, failed);
+	if (e->options.log)
+		log_result(failed);
 	if (failed)
 		printf("# %s%s\n", e->why,
 		       e->is_confirmed || is_replay ? "" : " (DID NOT COME AGAIN when replayed)");
@@ -171,6 +195,8 @@ static const char *parse_options(int argc, char **argv, struct explore_options *
 			o->first_seed = strtoull(option_value(argc, argv, &i), NULL, 0);
 		else if (strcmp(argv[i], "--replay") == 0)
 			*replay = option_value(argc, argv, &i);
+		else if (strcmp(argv[i], "--log") == 0)
+			o->log = option_value(argc, argv, &i);
 		else if (strcmp(argv[i], "--seed-only") == 0)
 			o->is_seed_only = true;
 		else if (strcmp(argv[i], "--verbose") == 0)

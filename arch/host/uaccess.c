@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include <hal/explore.h>
 #include <hal/irqflags.h>
 #include <hal/uaccess.h>
 #include <hal/upcall.h>
@@ -114,12 +115,20 @@ int64_t hal_strncpy_from_user(char *to, const char *from, size_t max)
 	return (int64_t)max;
 }
 
-/** A word at @at, interrupts off; NULL: -EFAULT. */
+/** A word at @at, interrupts off; NULL: -EFAULT. Other CPUs may change it between any two accesses, so
+ *  this is a point. */
 static uint32_t *user_word(const uint32_t *at, bool is_write)
 {
+	uint32_t *word;
+
 	if (!is_aligned((vaddr_t)at, sizeof(*at)))
 		return NULL;
-	return user_address((vaddr_t)at, is_write);
+	word = user_address((vaddr_t)at, is_write);
+	if (word && is_write)
+		hal_explore_point(word);
+	else if (word)
+		hal_explore_load(word);
+	return word;
 }
 
 USER_ACCESS err_t hal_load_user32(const uint32_t *from, uint32_t *value)
