@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import bench, machines, packages, run, test
+from . import bench, image, packages, run, test
 from .common import ARCHES, Failure, note
 
 EPILOG = 'Each verb has its own --help. Everything also works by plain CMake: see CMakePresets.json.'
@@ -38,10 +38,7 @@ def build_parser():
                       help='processors (default 4, or what the machine has)')
     verb.add_argument('--mem', metavar='SIZE',
                       help='memory (default 512M, or what the machine has)')
-    verb.add_argument('--append', default='', metavar='ARGS', help='kernel command line')
-    verb.add_argument('--initramfs', metavar='FILE', help='a cpio archive in place of the root')
-    verb.add_argument('--add', action='append', default=[], metavar='HOSTPATH[:GUESTPATH]',
-                      help='put a file or folder into the root (repeatable)')
+    add_payload(verb)
     verb.add_argument('--exec', dest='command', metavar='COMMAND',
                       help='run it by the guest\'s shell, pass standard streams, exit with its '
                       'status (125: panic or time-out)')
@@ -50,9 +47,15 @@ def build_parser():
                       help='wait for gdb on port 1234 before the first instruction')
     verb.add_argument('--icount', action='store_true',
                       help='count instructions: one is one virtual nanosecond')
-    verb.add_argument('--preset', metavar='NAME', help='the build to boot (default: the '
-                      'architecture\'s release; ARCH-debug and ARCH-test stand beside it)')
     verb.set_defaults(call=run.run_verb)
+
+    verb = verbs.add_parser('image', help='make a medium that boots on a real machine',
+                            description='Build what changed and write an image for a machine: x86_64 '
+                            'is a CD that is also a disk or USB stick, with GRUB for BIOS and UEFI.')
+    verb.add_argument('machine', metavar='MACHINE', help='one of: ' + ', '.join(image.IMAGES))
+    verb.add_argument('-o', dest='output', metavar='FILE', help='where to (default: build/images/)')
+    add_payload(verb)
+    verb.set_defaults(call=image.image_verb)
 
     verb = verbs.add_parser('test', help='build every preset, run every test',
                             description='Build every preset and run every test; the last line is '
@@ -74,6 +77,16 @@ def build_parser():
                       help='keep the figures as those of the last release')
     verb.set_defaults(call=bench.bench_verb)
     return parser
+
+
+def add_payload(verb):
+    """What is booted, for `run` and `image`."""
+    verb.add_argument('--append', default='', metavar='ARGS', help='kernel command line')
+    verb.add_argument('--initramfs', metavar='FILE', help='a cpio archive in place of the root')
+    verb.add_argument('--add', action='append', default=[], metavar='HOSTPATH[:GUESTPATH]',
+                      help='put a file or folder into the root (repeatable)')
+    verb.add_argument('--preset', metavar='NAME', help='the build to boot (default: the '
+                      'architecture\'s release; ARCH-debug and ARCH-test stand beside it)')
 
 
 def positive(text):

@@ -33,8 +33,15 @@ _X86_EXIT = ('-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04')
 _ARM_EXIT = ('-semihosting-config', 'enable=on,target=native')
 
 
-def _x86(about, board, cpu='max,la57=off', counting_cpu=_X86_COUNTING, **more):
-    return Machine('x86_64', about, board, cpu, counting_cpu, _X86_EXIT, **more)
+# Variables are thrown away: what an earlier boot left there changes the next.
+_OVMF = ('-drive', 'if=pflash,format=raw,unit=0,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd',
+         '-drive', 'if=pflash,format=raw,unit=1,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd')
+
+_UEFI = {'extra': _OVMF, 'timeout': 300}
+
+
+def _x86(about, board, cpu='max,la57=off', counting_cpu=_X86_COUNTING, extra=(), **more):
+    return Machine('x86_64', about, board, cpu, counting_cpu, _X86_EXIT + extra, **more)
 
 
 def _arm(about, board, cpu='cortex-a72', **more):
@@ -56,6 +63,14 @@ MACHINES = {
     'x86_64-pc': _x86('older PC (i440FX), by PVH', 'pc'),
     'x86_64-min': _x86('PC (q35), the least processor: qemu64', 'q35', 'qemu64', 'qemu64'),
     'microvm': _x86('microvm: no PCI, no legacy timers, by PVH', 'microvm'),
+    'x86_64-bios': _x86('PC (q35), GRUB from a CD on SeaBIOS', 'q35', chain='grub-cd'),
+    'x86_64-bios-disk': _x86('older PC (i440FX), GRUB from a disk on SeaBIOS', 'pc', chain='grub-disk'),
+    'x86_64-bios-usb': _x86('PC (q35), GRUB from a USB stick on SeaBIOS', 'q35', chain='grub-usb'),
+    'x86_64-uefi': _x86('PC (q35), GRUB from a CD on OVMF', 'q35', chain='grub-cd', **_UEFI),
+    'x86_64-uefi-disk': _x86('older PC (i440FX), GRUB from a disk on OVMF', 'pc', chain='grub-disk',
+                             **_UEFI),
+    'x86_64-uefi-usb': _x86('PC (q35), GRUB from a USB stick on OVMF', 'q35', chain='grub-usb',
+                            **_UEFI),
     'aarch64': _arm('virt, GICv3', 'virt,gic-version=3'),
     'aarch64-gicv2': _arm('virt, GICv2', 'virt,gic-version=2'),
     'aarch64-max': _arm('virt, GICv3, every CPU feature QEMU has', 'virt,gic-version=3', 'max'),
@@ -97,18 +112,24 @@ def qemu_line(name, kernel, initrd=None, append='', cpus=None, mem=None, serial=
     """The whole command for one boot. @serial: the arguments that connect the console; @scratch: a
     folder for the media of chains that boot from some."""
     machine = find(name)
-    line = ['qemu-system-' + machine.arch, '-M', machine.board,
-            '-cpu', machine.counting_cpu if icount else machine.cpu,
-            '-smp', _only(name, 'processors', cpus, machine.cpus, 4),
-            '-m', _only(name, 'memory', mem, machine.mem, '512M'),
-            '-nodefaults', '-no-user-config', '-nic', 'none', '-display', 'none', '-no-reboot',
-            *chains.CHAINS[machine.chain].line(machine, chains.Payload(kernel, initrd, append), scratch),
-            *machine.extra, *machine.before_serial, *serial]
+    payload = chains.Payload(kernel, initrd, append)
+    line = medium_line(name, chains.CHAINS[machine.chain].line(machine, payload, scratch), serial,
+                       cpus, mem, machine.counting_cpu if icount else machine.cpu)
     if icount:
         line += COUNTING
     if gdb:
         line += ['-gdb', 'tcp:127.0.0.1:1234', '-S']
     return line
+
+
+def medium_line(name, medium, serial, cpus=None, mem=None, cpu=None):
+    """The machine with @medium, QEMU's arguments for what it boots from."""
+    machine = find(name)
+    return ['qemu-system-' + machine.arch, '-M', machine.board, '-cpu', cpu or machine.cpu,
+            '-smp', _only(name, 'processors', cpus, machine.cpus, 4),
+            '-m', _only(name, 'memory', mem, machine.mem, '512M'),
+            '-nodefaults', '-no-user-config', '-nic', 'none', '-display', 'none', '-no-reboot',
+            *medium, *machine.extra, *machine.before_serial, *serial]
 
 
 def kernel_booted(name, kernel, scratch):

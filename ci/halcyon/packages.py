@@ -17,6 +17,8 @@ TOOLS = ('cmake', 'ninja-build', 'make', 'gcc', 'libc6-dev', 'clang', 'lld', 'll
 CROSS = {'x86_64': ('gcc-x86-64-linux-gnu', 'libc6-dev-amd64-cross'),
          'aarch64': ('gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross'),
          'riscv64': ('gcc-riscv64-linux-gnu', 'libc6-dev-riscv64-cross')}
+# Boot loaders and firmware for media; GRUB for PCs is packaged for PCs only.
+MEDIA = ('xorriso', 'mtools', 'ovmf', 'grub-common', 'grub-pc-bin', 'grub-efi-amd64-bin')
 QEMU = ('qemu-system-x86', 'qemu-system-arm', 'qemu-system-riscv')
 QEMU_OLDEST = 9
 
@@ -32,10 +34,17 @@ KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 def setup_verb(_args):
     setup()
+    media()
     for arch in ARCHES:
         busybox(arch)
     applets()
     return 0
+
+
+def media():
+    """Make sure of what media need; no network when nothing is missing."""
+    if shutil.which('dpkg-query') and _is_debian() and platform.machine() == 'x86_64':
+        _install(MEDIA)
 
 
 def setup():
@@ -47,13 +56,17 @@ def setup():
     for arch, names in CROSS.items():
         if arch != platform.machine():
             wanted += names
-    missing = [name for name in wanted if not _installed(name)]
+    _install(wanted)
+    if _qemu_version() < QEMU_OLDEST or not all(_installed(name) for name in QEMU):
+        _install_qemu()
+
+
+def _install(names):
+    missing = [name for name in names if not _installed(name)]
     if missing:
         note('installing ' + ' '.join(missing))
         _apt('update')
         _apt('install', '-y', '--no-install-recommends', *missing)
-    if _qemu_version() < QEMU_OLDEST or not all(_installed(name) for name in QEMU):
-        _install_qemu()
 
 
 def _is_debian():

@@ -15,7 +15,19 @@ def run_verb(args):
         sys.stdout.write(machines.list_rows())
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    arch = machines.find(args.machine).arch
+    machine = machines.find(args.machine)
+    kernel, base = kernel_and_root(args, machine.arch)
+    if machine.chain != 'direct':
+        packages.media()
+    with tempfile.TemporaryDirectory(prefix='run-', dir=BUILD) as name:
+        scratch = pathlib.Path(name)
+        initrd = scratch / 'initrd.cpio'
+        rootfs.write_initrd(initrd, base, args.add, args.command)
+        return boot(args, kernel, initrd, scratch)
+
+
+def kernel_and_root(args, arch):
+    """Build what --preset or @arch says: the kernel's path and the bytes of the root."""
     preset = args.preset or arch
     if args.initramfs and not os.path.isfile(args.initramfs):
         raise Failure('--initramfs: there is no file %s' % args.initramfs, 2)
@@ -27,14 +39,8 @@ def run_verb(args):
     if not kernel.exists():
         raise Failure('the preset %s makes no image for %s' % (preset, arch))
     if args.initramfs:
-        base = pathlib.Path(args.initramfs).read_bytes()
-    else:
-        base = rootfs.root_archive(arch, BUILD / preset / 'user/init')
-    with tempfile.TemporaryDirectory(prefix='run-', dir=BUILD / preset) as name:
-        scratch = pathlib.Path(name)
-        initrd = scratch / 'initrd.cpio'
-        rootfs.write_initrd(initrd, base, args.add, args.command)
-        return boot(args, kernel, initrd, scratch)
+        return kernel, pathlib.Path(args.initramfs).read_bytes()
+    return kernel, rootfs.root_archive(arch, BUILD / preset / 'user/init')
 
 
 def boot(args, kernel, initrd, scratch):
