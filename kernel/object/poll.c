@@ -1,19 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Poll sources and the threads that wait for them. Order of locks: the object's own, the source's,
 // the waiter's queue.
-//
-// An entry that holds no reference to what it watches (a binding) is unlinked either by its owner or by
-// the end of the object, and neither may touch what the other frees: both change entry->source under
-// weak_lock too. The owner has it first and only tries for the source's lock; while it sees a source
-// there, the object's end has not passed.
-#include <hal/cpu.h>
 #include <object/object.h>
 #include <object/poll.h>
 #include <sched/thread.h>
 #include <uapi/errno.h>
 #include <uapi/poll.h>
-
-static struct spinlock weak_lock = SPINLOCK_INIT;
 
 void poll_source_init(struct poll_source *source)
 {
@@ -42,21 +34,6 @@ void poll_unlink(struct poll_entry *entry)
 	spin_unlock_irqrestore(&source->lock, flags);
 }
 
-void poll_unlink_weak(struct poll_entry *entry)
-{
-	for (bool is_done = false; !is_done; hal_cpu_relax()) {
-		irqflags_t flags = spin_lock_irqsave(&weak_lock);
-		struct poll_source *source = entry->source;
-		is_done = !source || spin_trylock(&source->lock);
-		if (source && is_done) {
-			list_remove(&entry->node);
-			entry->source = NULL;
-			spin_unlock(&source->lock);
-		}
-		spin_unlock_irqrestore(&weak_lock, flags);
-	}
-}
-
 void poll_notify_slow(struct poll_source *source, uint32_t events)
 {
 	struct poll_entry *entry, *next;
@@ -77,10 +54,8 @@ void poll_source_destroy(struct poll_source *source, uint32_t events)
 	irqflags_t flags = spin_lock_irqsave(&source->lock);
 	list_for_each_entry_safe(entry, next, &source->entries, node) {
 		list_remove(&entry->node);
-		(void)entry->notify(entry, events);
-		spin_lock(&weak_lock);
 		entry->source = NULL;
-		spin_unlock(&weak_lock);
+		(void)entry->notify(entry, events);
 	}
 	spin_unlock_irqrestore(&source->lock, flags);
 }

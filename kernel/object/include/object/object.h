@@ -41,8 +41,13 @@ struct object_ops {
 struct object {
 	const struct object_ops *ops;
 	_Atomic uint32_t refs;
-	_Atomic uint32_t flags; // owner's
+	_Atomic uint32_t flags; // owner's, and OBJECT_WATCHED
 };
+
+#define OBJECT_WATCHED (1u << 31) // somebody is told of its end (object/poll.h)
+
+/** @object has no reference left: its watches are told and end. */
+void poll_forget(struct object *object);
 
 static inline void object_init(struct object *object, const struct object_ops *ops)
 {
@@ -68,6 +73,9 @@ static inline bool object_try_get(struct object *object)
 /** May sleep when it is the last one. */
 static inline void object_put(struct object *object)
 {
-	if (fetch_sub_acq_rel(&object->refs, 1) == 1)
-		object->ops->destroy(object);
+	if (fetch_sub_acq_rel(&object->refs, 1) != 1)
+		return;
+	if (unlikely(load_relaxed(&object->flags) & OBJECT_WATCHED))
+		poll_forget(object);
+	object->ops->destroy(object);
 }

@@ -31,9 +31,6 @@ void poll_source_init(struct poll_source *source);
 /** Link @entry (NULL: nothing). Used by file_ops.poll. An entry is on one source at a time. */
 void poll_link(struct poll_source *source, struct poll_entry *entry);
 void poll_unlink(struct poll_entry *entry);
-/** The same for an entry that holds no reference to the object: its source may be destroyed by
- *  another CPU meanwhile. */
-void poll_unlink_weak(struct poll_entry *entry);
 /** @events became true. Any context; nothing but a load when nobody waits. */
 void poll_notify_slow(struct poll_source *source, uint32_t events);
 static inline void poll_notify(struct poll_source *source, uint32_t events)
@@ -41,11 +38,26 @@ static inline void poll_notify(struct poll_source *source, uint32_t events)
 	if (unlikely(!list_is_empty(&source->entries)))
 		poll_notify_slow(source, events);
 }
-/** The object goes away: unlink all, each told POLLHUP-like @events, whatever it waits for. */
+/** The object goes away: unlink all, each told POLLHUP-like @events. */
 void poll_source_destroy(struct poll_source *source, uint32_t events);
 
 /** Ready events of any kind of object, as object_ops.poll. */
 uint32_t poll_object(struct object *object, struct poll_entry *entry);
+
+/** An entry that outlives the call that links it, and does not keep the object: told POLLHUP and
+ *  unlinked when the object ends. */
+struct poll_watch {
+	struct poll_entry entry;
+	struct object *object; // NULL = it has ended, or none yet (watch lock)
+	struct list node; // with the other watches (watch lock)
+};
+/** Let @watch, whose entry has events and notify, watch @object, which the caller has a reference to.
+ *  Events that are ready now, or -EPERM: an object of a kind that is always ready. May sleep. */
+must_check int poll_watch_begin(struct poll_watch *watch, struct object *object);
+/** Afterwards nothing is told to @watch any more. */
+void poll_watch_end(struct poll_watch *watch);
+/** Does it still watch @object? */
+bool poll_watch_is_on(struct poll_watch *watch, const struct object *object);
 
 /** A thread that waits for any of several entries. */
 struct poll_waiter {
