@@ -78,14 +78,20 @@ err_t sched_waitq_wait(struct sched_waitq *wq, irqflags_t *irqflags, nsec_t dead
 	return outcome == SLEEP_TIMED_OUT ? -ETIMEDOUT : -EINTR;
 }
 
+void sched_waitq_wake_locked(struct sched_waitq *wq, struct sched_wait *wait)
+{
+	assert_held(&wq->lock);
+	list_remove(&wait->node);
+	sched_wake_irqs_off(wait->thread);
+}
+
 bool sched_waitq_wake_one_locked(struct sched_waitq *wq)
 {
 	assert_held(&wq->lock);
 	struct sched_wait *wait = list_first_entry(&wq->waiters, struct sched_wait, node);
 	if (!wait)
 		return false;
-	list_remove(&wait->node);
-	sched_wake_irqs_off(wait->thread);
+	sched_waitq_wake_locked(wq, wait);
 	return true;
 }
 

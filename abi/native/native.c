@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Native calls that are not on the fast path: decode registers, call the core, write the result.
+#include "native.h"
+
 #include <ipc/endpoint.h>
 #include <kernel/syscall.h>
 #include <kernel/upcall.h>
@@ -8,8 +10,7 @@
 #include <uapi/errno.h>
 #include <uapi/ipc.h>
 
-/** A descriptor for @grant in current's table, close-on-exec as all that native calls make. */
-static int64_t install(struct grant *grant)
+int64_t native_install(struct grant *grant)
 {
 	int fd = fd_install(current_thread()->object.fds, grant, 0, FD_CLOEXEC);
 	if (fd < 0)
@@ -17,11 +18,24 @@ static int64_t install(struct grant *grant)
 	return fd;
 }
 
+err_t native_get_object(uint64_t fd, uint32_t type, uint32_t rights, struct object **object)
+{
+	irqflags_t flags = hal_irq_save(); // no switch between the look-up and the reference
+	struct grant *grant = fd_lookup(current_thread()->object.fds, (uint32_t)min(fd, (uint64_t)UINT32_MAX));
+	err_t err = grant ? grant_check(grant, type, rights) : -EBADF;
+	if (!err && !object_try_get(grant->object))
+		err = -EBADF;
+	if (!err)
+		*object = grant->object;
+	hal_irq_restore(flags);
+	return err;
+}
+
 static int64_t make_endpoint(void)
 {
 	struct grant *grant;
 	err_t err = ipc_endpoint_create(&grant);
-	return err ? err : install(grant);
+	return err ? err : native_install(grant);
 }
 
 /** The grant in slot @fd with a reference, if it is of a kind that restrict, mint and revoke know:
@@ -47,10 +61,13 @@ static int64_t derive(uint64_t fd, uint64_t rights, const uint64_t *badge)
 	err_t err = rights & ~(uint64_t)IPC_RIGHTS_ALL || !rights ? -EINVAL : 0;
 	if (!err)
 		err = grant_check(parent, type, IPC_RIGHT_GRANT);
+	uint64_t mark = badge ? *badge : parent->badge;
+	if (type == OBJECT_NOTIFICATION)
+		mark &= parent->badge; // the bits that it may set
 	if (!err)
-		err = grant_derive(parent, (uint32_t)rights, badge ? *badge : parent->badge, &child);
+		err = grant_derive(parent, (uint32_t)rights, mark, &child);
 	grant_put(parent);
-	return err ? err : install(child);
+	return err ? err : native_install(child);
 }
 
 static int64_t revoke(uint64_t fd)
@@ -143,5 +160,10 @@ const native_syscall_fn native_syscalls[] = {
 	[IPC_TRY_CALL - IPC_NR_FIRST] = native_try_call,
 	[IPC_TRY_RECV - IPC_NR_FIRST] = native_try_recv,
 	[IPC_TRY_SEND - IPC_NR_FIRST] = native_try_send,
+	[IPC_NOTIFICATION - IPC_NR_FIRST] = native_notification,
+	[IPC_SIGNAL - IPC_NR_FIRST] = native_signal,
+	[IPC_WAIT - IPC_NR_FIRST] = native_wait,
+	[IPC_TRY_WAIT - IPC_NR_FIRST] = native_try_wait,
+	[IPC_BIND - IPC_NR_FIRST] = native_bind,
 };
 _Static_assert(array_len(native_syscalls) == IPC_NR_LAST - IPC_NR_FIRST + 1, "all are there");

@@ -60,6 +60,13 @@ static inline long ipc(long number, long fd, struct message *m)
 #endif
 }
 
+/** A call whose arguments behind the descriptor are @a, @b and @c. */
+static inline long ipc3(long number, long fd, uint64_t a, uint64_t b, uint64_t c)
+{
+	struct message m = { .tag = a, .words = { b, c } };
+	return ipc(number, fd, &m);
+}
+
 static inline long ipc_endpoint(void)
 {
 	struct message m = { 0 };

@@ -38,6 +38,8 @@ bool sched_waitq_wake_one(struct sched_waitq *wq);
 unsigned sched_waitq_wake_all(struct sched_waitq *wq);
 bool sched_waitq_wake_one_locked(struct sched_waitq *wq);
 unsigned sched_waitq_wake_n_locked(struct sched_waitq *wq, unsigned n);
+/** Wake the waiter of @wait, which stands in @wq: for owners who choose by key. @wq->lock held. */
+void sched_waitq_wake_locked(struct sched_waitq *wq, struct sched_wait *wait);
 static inline bool sched_waitq_is_empty(const struct sched_waitq *wq)
 {
 	return list_is_empty(&wq->waiters);

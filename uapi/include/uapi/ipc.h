@@ -25,8 +25,13 @@
 #define IPC_TRY_CALL 0x100b
 #define IPC_TRY_RECV 0x100c
 #define IPC_TRY_SEND 0x100d
+#define IPC_NOTIFICATION 0x100e // new notification → descriptor with all rights
+#define IPC_SIGNAL 0x100f // (fd, bits): set them
+#define IPC_WAIT 0x1010 // (fd, mask, deadline): take those bits of mask that are set → tag
+#define IPC_TRY_WAIT 0x1011 // (fd, mask)
+#define IPC_BIND 0x1012 // (fd, bits, target fd, events): set them when target is ready; bits 0: unbind
 #define IPC_NR_FIRST 0x1000
-#define IPC_NR_LAST 0x100d
+#define IPC_NR_LAST 0x1012
 
 // The tag: bits 0-3 number of words (more than 8 count as 8), bits 4-31 free for the programs (label),
 // bit 32 an argument block is given (word 0 points to it), bits 33-63 must be 0 on the way in.
@@ -63,7 +68,13 @@ struct ipc_block {
 };
 #endif
 
-// Rights of a descriptor of an endpoint.
-#define IPC_RIGHT_SEND (1u << 0) // call and send
-#define IPC_RIGHT_RECV (1u << 1)
+// Arguments behind the descriptor stand in tag, word 0, word 1 …: (fd, rights, badge) is fd, tag, word 0.
+
+// Deadlines are absolute, in nanoseconds of CLOCK_MONOTONIC; one that has passed still takes what is
+// there already.
+#define IPC_NO_DEADLINE (~0ul)
+
+// Rights of a descriptor.
+#define IPC_RIGHT_SEND (1u << 0) // call, send, signal
+#define IPC_RIGHT_RECV (1u << 1) // receive, wait, bind
 #define IPC_RIGHT_GRANT (1u << 2) // restrict, mint and revoke; may be passed on
