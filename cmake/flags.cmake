@@ -2,10 +2,18 @@
 # How kernel code is compiled and linked, per architecture and compiler. Everything is linked
 # statically at fixed high addresses: no relocation, no GOT.
 
+# The size of a kernel stack: sanitizers put much on it, and the C library's functions do.
+set(CONFIG_KSTACK_KIB 16)
+if(CONFIG_HOST AND HALCYON_SANITIZE)
+	set(CONFIG_KSTACK_KIB 128)
+elseif(CONFIG_HOST)
+	set(CONFIG_KSTACK_KIB 32)
+endif()
+
 add_library(kernel_flags INTERFACE)
 target_compile_definitions(kernel_flags INTERFACE
 	CONFIG_DEBUG=${CONFIG_DEBUG} CONFIG_TESTS=${CONFIG_TESTS} CONFIG_HOST=${CONFIG_HOST}
-	CPUS_MAX=${CPUS_MAX} $<$<COMPILE_LANGUAGE:ASM>:__ASSEMBLY__=1>)
+	CPUS_MAX=${CPUS_MAX} CONFIG_KSTACK_KIB=${CONFIG_KSTACK_KIB} $<$<COMPILE_LANGUAGE:ASM>:__ASSEMBLY__=1>)
 target_include_directories(kernel_flags INTERFACE ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(kernel_flags INTERFACE
 	-g -O2 -Wall -Wextra

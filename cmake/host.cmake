@@ -16,7 +16,8 @@ add_library(host_objects OBJECT ${PROJECT_BINARY_DIR}/ksyms-none.S)
 find_package(Threads REQUIRED)
 
 if(EXISTS ${PROJECT_SOURCE_DIR}/arch/host/main.c)
-	file(GLOB scenarios CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/explore/*.c)
+	file(GLOB scenarios CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/explore/*.c
+		${PROJECT_SOURCE_DIR}/tests/sim/*.c)
 	if(CONFIG_TESTS)
 		file(GLOB host_tests CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/host/*.c)
 		list(APPEND scenarios ${host_tests})
@@ -25,7 +26,7 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/arch/host/main.c)
 	add_executable(halcyon-host ${PROJECT_SOURCE_DIR}/arch/host/main.c ${scenarios} ${objects}
 		$<TARGET_OBJECTS:host_objects>)
 	target_link_libraries(halcyon-host PRIVATE kernel_flags ${HALCYON_TOP_ROOM}_headers
-		Threads::Threads)
+		Threads::Threads m)
 	target_include_directories(halcyon-host PRIVATE ${PROJECT_SOURCE_DIR}/arch/host)
 	# A scenario on a booted kernel takes the place of the first user program (main.c).
 	target_link_options(halcyon-host PRIVATE -Wl,--wrap=upcall_start_user)

@@ -10,6 +10,8 @@
 #include <hal/fpu.h>
 #include <hal/mmio.h>
 
+#include "lab.h"
+
 void hal_cpu_init(void)
 {
 }
@@ -17,7 +19,7 @@ void hal_cpu_init(void)
 void hal_cpu_describe(cpuid_t cpu, char *buf, size_t len)
 {
 	snprintf(buf, len, "laboratory CPU %u (%s)", cpu,
-		 host_config.mode == HOST_LAB ? "virtual time" : "pthread");
+		 lab_is_on() ? "virtual time" : "pthread");
 }
 
 uint64_t hal_cpu_hwcap(void)
@@ -48,7 +50,7 @@ uint16_t hal_cpu_elf_machine(void)
 bool hal_cpu_random(void *buf, size_t len)
 {
 	// Virtual time must repeat itself.
-	if (host_config.mode == HOST_LAB)
+	if (lab_is_on())
 		return false;
 	return getrandom(buf, len, 0) == (ssize_t)len;
 }

@@ -24,6 +24,7 @@
 enum host_mode {
 	HOST_PARALLEL, // a CPU is a pthread; the host's clock
 	HOST_LAB, // one CPU at a time, on one pthread; virtual time (lab.c)
+	HOST_SIM, // the same, and only computing takes time (sim.c)
 };
 
 /** What a machine was asked to be: set before host_boot(), constant afterwards. */
@@ -34,6 +35,7 @@ struct host_config {
 	unsigned asid_bits;
 	const char *cmdline;
 	void (*entry)(void); // CPU 0 begins there; never returns
+	void (*user)(void); // runs in the place of the first user program; NULL = that one
 };
 extern struct host_config host_config;
 

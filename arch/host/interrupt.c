@@ -16,6 +16,7 @@
 #include <hal/upcall.h>
 
 #include "lab.h"
+#include "sim.h"
 
 #define HOST_IRQS 64
 
@@ -38,7 +39,7 @@ void host_clock_init(void)
 
 uint64_t host_clock_read(void)
 {
-	return host_config.mode == HOST_LAB ? lab_clock() : host_clock_real() - clock_base;
+	return lab_is_on() ? lab_clock() : host_clock_real() - clock_base;
 }
 
 uint64_t hal_clock_hz(void)
@@ -48,7 +49,7 @@ uint64_t hal_clock_hz(void)
 
 const char *hal_clock_name(void)
 {
-	return host_config.mode == HOST_LAB ? "virtual" : "monotonic";
+	return lab_is_on() ? "virtual" : "monotonic";
 }
 
 void hal_clock_init(void)
@@ -70,7 +71,7 @@ void host_timer_set(uint64_t ticks)
 uint64_t hal_rtc_read(void)
 {
 	// A fixed second in virtual time: runs must be equal.
-	return host_config.mode == HOST_LAB ? 1700000000 : (uint64_t)time(NULL);
+	return lab_is_on() ? 1700000000 : (uint64_t)time(NULL);
 }
 
 bool host_irq_is_pending(struct host_cpu *cpu)
@@ -82,7 +83,7 @@ bool host_irq_is_pending(struct host_cpu *cpu)
 
 void host_cpu_interrupt(struct host_cpu *cpu, uint32_t bits)
 {
-	if (host_config.mode == HOST_LAB) {
+	if (lab_is_on()) {
 		lab_interrupt(cpu);
 		atomic_fetch_or_explicit(&cpu->pending, bits, memory_order_acq_rel);
 		return;
@@ -131,8 +132,10 @@ void host_irq_take(struct trapframe *tf)
 		take_lines(cpu);
 	if (cpu->deadline != UINT64_MAX && host_clock_read() >= cpu->deadline) {
 		cpu->deadline = UINT64_MAX;
+		sim_timer_taken(cpu);
 		upcall_timer();
 	}
+	sim_irqs_taken(cpu);
 	upcall_irq_exit(tf);
 }
 

@@ -19,6 +19,8 @@
 
 #include <hal/irqflags.h>
 
+#include "sim.h"
+
 #define LAB_STEPS_MAX 4000000u // a run that takes more does not end
 #define LAB_TIME_STEP_MAX NSEC_PER_MSEC
 #define LAB_IDLE_PASSES_MAX 20000u // all spin: 20 virtual seconds
@@ -56,6 +58,16 @@ static struct {
 	unsigned object_count;
 } lab;
 
+bool lab_is_on(void)
+{
+	return host_config.mode != HOST_PARALLEL;
+}
+
+static bool is_simulation(void)
+{
+	return host_config.mode == HOST_SIM;
+}
+
 uint64_t lab_clock(void)
 {
 	return lab.now;
@@ -65,7 +77,7 @@ void lab_attach(struct host_cpu *cpu)
 {
 	struct lab_cpu *self = &lab.cpus[cpu->number];
 
-	if (host_config.mode != HOST_LAB)
+	if (!lab_is_on())
 		return;
 	*self = (struct lab_cpu){.cpu = cpu, .state = LAB_READY, .hash = cpu->number + 1};
 	cpu->lab = self;
@@ -74,6 +86,8 @@ void lab_attach(struct host_cpu *cpu)
 		lab.current = self;
 		lab.now = NSEC_PER_USEC;
 	}
+	if (is_simulation())
+		sim_attach(cpu);
 }
 
 void lab_start_cpu(struct host_cpu *cpu, uintptr_t sp)
@@ -162,6 +176,16 @@ static void give_token(struct lab_cpu *to)
 	host_percpu_self = hal_percpu_of(to->cpu->number);
 	host_asm_switch(&from->stack.sp, to->stack.sp);
 	host_san_arrive(&from->stack);
+}
+
+void lab_pass_token(cpuid_t cpu)
+{
+	give_token(&lab.cpus[cpu]);
+}
+
+void lab_set_clock(uint64_t now)
+{
+	lab.now = now;
 }
 
 /** The CPU whose timer fires first; NULL = none is armed. */
@@ -289,6 +313,8 @@ void lab_point(struct host_cpu *cpu, const volatile void *object, bool is_store,
 {
 	struct lab_cpu *self = cpu->lab;
 
+	if (is_simulation())
+		return;
 	count_step();
 	if (lab.is_exploring) {
 		lab.opportunities++;
@@ -312,7 +338,9 @@ void lab_interrupt(struct host_cpu *cpu)
 {
 	struct host_cpu *self = host_cpu();
 
-	if (self)
+	if (is_simulation())
+		sim_interrupt(cpu);
+	else if (self)
 		lab_point(self, &cpu->pending, true, __builtin_return_address(0));
 }
 
@@ -320,6 +348,10 @@ void lab_relax(struct host_cpu *cpu)
 {
 	struct lab_cpu *self = cpu->lab;
 
+	if (is_simulation()) {
+		sim_relax(cpu);
+		return;
+	}
 	if (lab.is_exploring)
 		explore_step(cpu->number, LAB_RELAX, NULL, __builtin_return_address(0));
 	self->has_yielded = true;
@@ -332,6 +364,10 @@ void lab_wait(struct host_cpu *cpu)
 {
 	struct lab_cpu *self = cpu->lab;
 
+	if (is_simulation()) {
+		sim_wait(cpu);
+		return;
+	}
 	if (lab.is_exploring) {
 		explore_step(cpu->number, LAB_WAIT, NULL, __builtin_return_address(0));
 		note(self, &cpu->pending, false);
@@ -345,6 +381,8 @@ void lab_wait(struct host_cpu *cpu)
 
 void lab_halt(struct host_cpu *cpu)
 {
+	if (is_simulation())
+		sim_halt(cpu);
 	cpu->lab->state = LAB_HALTED;
 	for (;;)
 		pass_on(LAB_WAIT);

@@ -14,6 +14,8 @@ enum lab_kind {
 	LAB_TIME, // virtual time passed
 };
 
+/** Time is virtual and one CPU runs at a time: HOST_LAB and HOST_SIM. */
+bool lab_is_on(void);
 /** Virtual nanoseconds. */
 uint64_t lab_clock(void);
 /** In lab mode, make @cpu one of its CPUs; the first one runs. Else nothing. */
@@ -24,6 +26,9 @@ void lab_point(struct host_cpu *cpu, const volatile void *object, bool is_store,
 void lab_relax(struct host_cpu *cpu);
 void lab_wait(struct host_cpu *cpu);
 noreturn_fn void lab_halt(struct host_cpu *cpu);
+/** For sim.c, which decides there: */
+void lab_pass_token(cpuid_t cpu);
+void lab_set_clock(uint64_t now);
 /** The pending word of @cpu is written or taken. */
 void lab_interrupt(struct host_cpu *cpu);
 /** The run is over with @status of host_exit(). */

@@ -149,7 +149,7 @@ err_t hal_smp_start_cpu(cpuid_t number, vaddr_t stack_top)
 		.top = stack_top,
 		.bottom = stack_top - HAL_KSTACK_SIZE,
 	};
-	if (host_config.mode == HOST_LAB) {
+	if (lab_is_on()) {
 		lab_start_cpu(cpu, host_context_frame(stack_top, first_secondary, cpu));
 		return 0;
 	}
@@ -158,7 +158,7 @@ err_t hal_smp_start_cpu(cpuid_t number, vaddr_t stack_top)
 
 void host_exit(unsigned status)
 {
-	if (host_config.mode == HOST_LAB)
+	if (lab_is_on())
 		lab_end(status);
 	fflush(NULL);
 	_exit(status);

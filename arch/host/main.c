@@ -5,6 +5,7 @@
 //   halcyon-host [options] [tests] [filter]          ... and run the unit tests
 //   halcyon-host explore [filter] [--bound N] [--runs N] [--seeds N] [--seed N] [--seed-only]
 //                        [--replay LIST] [--verbose] [--log FILE]   try schedules of scenarios
+//   halcyon-host simulate FILE [--cpus N] [--seed N]   run a workload (tests/sim) in virtual time
 //
 // Options: --cpus N, --ram MiB, --virtual (one CPU at a time, virtual time).
 #include "explore.h"
@@ -14,11 +15,13 @@
 static noreturn_fn void usage(void)
 {
 	fputs("usage: halcyon-host [--cpus N] [--ram MIB] [--virtual] "
-	      "boot [WORDS] | [tests] [FILTER] | explore [FILTER] [OPTIONS]\n",
+	      "boot [WORDS] | [tests] [FILTER] | explore [FILTER] [OPTIONS] | "
+	      "simulate FILE [OPTIONS]\n",
 	      stderr);
 	exit(2);
 }
 
+int simulate_main(int argc, char **argv); // tests/sim
 void __real_upcall_start_user(void *unused);
 void __wrap_upcall_start_user(void *unused);
 
@@ -27,6 +30,8 @@ void __wrap_upcall_start_user(void *unused)
 {
 	if (explore_shared)
 		explore_scenario_run();
+	if (host_config.user)
+		host_config.user();
 	__real_upcall_start_user(unused);
 }
 
@@ -64,5 +69,7 @@ int main(int argc, char **argv)
 		boot(i + 1 < argc ? "tests=" : "tests=all", argc - i - 1, argv + i + 1);
 	if (strcmp(argv[i], "explore") == 0)
 		return explore_main(argc - i - 1, argv + i + 1);
+	if (strcmp(argv[i], "simulate") == 0)
+		return simulate_main(argc - i - 1, argv + i + 1);
 	boot("tests=", argc - i, argv + i);
 }

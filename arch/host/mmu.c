@@ -3,6 +3,7 @@
 // follows the kernel's page table when a new entry is announced, and forgets when it is flushed;
 // user addresses are translated by software through a small TLB of each CPU, which keeps what it
 // was not told to forget, as hardware does.
+#include "lab.h"
 #include "snapshot.h"
 
 #include <string.h>
@@ -30,7 +31,7 @@ static void map_arena(void)
 	size_t end = RAM_BASE + host_config.ram_bytes;
 	int prot = PROT_READ | PROT_WRITE;
 
-	if (host_config.mode == HOST_LAB) {
+	if (lab_is_on()) {
 		map_at(HAL_DIRECT_BASE, end, prot,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 	} else {
@@ -41,7 +42,8 @@ static void map_arena(void)
 	}
 	if (mprotect((void *)HAL_DIRECT_BASE, RAM_BASE, PROT_NONE))
 		host_die("cannot protect physical 0");
-	map_at(HAL_KMAP_BASE, HAL_KMAP_SIZE, PROT_NONE,
+	// A simulation has more stacks than the host has mappings: no guards.
+	map_at(HAL_KMAP_BASE, HAL_KMAP_SIZE, host_config.mode == HOST_SIM ? prot : PROT_NONE,
 	       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
 }
 
@@ -141,6 +143,8 @@ void host_mmu_sync_new(vaddr_t va)
 
 	if (va < HAL_KMAP_BASE || va >= HAL_KMAP_BASE + HAL_KMAP_SIZE)
 		return;
+	if (host_config.mode == HOST_SIM)
+		return;
 	va = align_down(va, HAL_PAGE_SIZE);
 	entry = walk(kernel_root, va, &level);
 	if (!entry || level != 0)
@@ -168,7 +172,7 @@ static void kmap_forget(vaddr_t va)
 	    walk(kernel_root, va, &level))
 		return;
 	// The page of a snapshot stays, for the next run begins with it.
-	if (host_snapshot_covers(va))
+	if (host_config.mode == HOST_SIM || host_snapshot_covers(va))
 		return;
 	map_at(va, HAL_PAGE_SIZE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }

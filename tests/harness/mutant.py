@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
 """mutant.py BUILD FILE: a classic fault, put into the kernel's own code, must be caught.
 
-A file in tests/explore/mutants says what the fault is, in which source file, which scenario finds it,
-and what to replace by what. The file is compiled anew with the fault, the laboratory linked with it,
-and the scenario explored: passes if a schedule fails, and fails again when it is replayed.
+A file of a folder `mutants` says what the fault is, in which source file, which scenario (or
+simulation) finds it, and what to replace by what. The file (or, of a header, all files of its folder)
+is compiled anew with the fault, the laboratory linked with it, and the scenario explored: passes if a
+schedule fails, and fails again when it is replayed; or if a figure of the simulation is out of bounds.
 """
 import json
 import pathlib
@@ -23,10 +24,10 @@ def fail(text):
 def parse(path):
     text = path.read_text(encoding='utf-8')
     edits = re.findall(r'^-----\n(.*?)^=====\n(.*?)(?=^-----\n)', text, re.S | re.M)
-    fields = dict(re.findall(r'^(file|scenario): (\S+)$', text, re.M))
+    fields = dict(re.findall(r'^(file|scenario|simulation): (\S+)$', text, re.M))
     if not edits or len(fields) != 2:
         fail('%s: file, scenario and an edit between ----- and ===== expected' % path.name)
-    return fields['file'], fields['scenario'], edits
+    return fields, edits
 
 
 def mutate(name, source, edits):
@@ -48,53 +49,89 @@ def run(command, build):
     return done.stdout
 
 
-def compile_fault(build, out, source, code):
-    """The object file of the faulty source, and the one that it stands for."""
-    commands = json.loads((build / 'compile_commands.json').read_text(encoding='utf-8'))
-    path = str(ROOT / source)
-    command = next(c for c in commands if c['file'] == path)
+def compile_one(build, folder, command, changed):
+    """An object file as `command` makes it, but of `changed`; what includes with quotes find first is
+    in `folder`, then where it always was."""
     words = shlex.split(command['command'])
     good = words[words.index('-o') + 1]
-    faulty, changed = str(out) + '.o', str(out) + '.c'
-    pathlib.Path(changed).write_text(code, encoding='utf-8')
+    faulty = str(folder / good.replace('/', '_'))
     words[words.index('-o') + 1] = faulty
-    words[len(words) - 1 - words[::-1].index(path)] = changed
-    # What the file includes from beside itself is where it always was.
-    run(words + ['-iquote', str(pathlib.Path(path).parent)], build)
-    return faulty, good
+    words[len(words) - 1 - words[::-1].index(command['file'])] = str(changed)
+    run(words + ['-iquote', str(folder), '-iquote', str(pathlib.Path(command['file']).parent)], build)
+    return good, faulty
 
 
-def link(build, out, faulty, good):
+def compile_fault(build, folder, source, code):
+    """Which object files stand for which."""
+    commands = json.loads((build / 'compile_commands.json').read_text(encoding='utf-8'))
+    path = ROOT / source
+    changed = folder / path.name
+    changed.write_text(code, encoding='utf-8')
+    if path.suffix == '.c':
+        command = next(c for c in commands if c['file'] == str(path))
+        return dict([compile_one(build, folder, command, changed)])
+    objects = {}
+    for command in commands:
+        user = pathlib.Path(command['file'])
+        if user.parent == path.parent and user.suffix == '.c':
+            # A copy: beside the file itself its own headers would come first.
+            copy = folder / user.name
+            copy.write_text(user.read_text(encoding='utf-8'), encoding='utf-8')
+            objects.update([compile_one(build, folder, command, copy)])
+    return objects
+
+
+def link(build, out, objects):
     steps = run(['ninja', '-t', 'commands', '-s', 'halcyon-host'], build).splitlines()
     words = shlex.split(steps[-1].replace('&&', ' ').strip(': '))
-    if good not in words:
-        fail('the link of halcyon-host does not name ' + good)
-    words = [faulty if word == good else word for word in words if word != ':']
+    missing = set(objects) - set(words)
+    if missing:
+        fail('the link of halcyon-host does not name ' + ' '.join(missing))
+    words = [objects.get(word, word) for word in words if word != ':']
     words[words.index('-o') + 1] = str(out)
     run(words, build)
 
 
-def main():
-    build, path = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2])
-    source, scenario, edits = parse(path)
-    folder = build / 'mutants'
-    folder.mkdir(exist_ok=True)
-    out = folder / path.stem
-    code = mutate(path.stem, source, edits)
-    link(build, out, *compile_fault(build, out, source, code))
-    done = subprocess.run([out, 'explore', scenario, '--runs', '300000'], cwd=build,
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                          errors='replace', check=False)
+def halcyon_host(out, words):
+    done = subprocess.run([out] + words, cwd=out.parent, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True, errors='replace', check=False)
     print(done.stdout)
+    return done.stdout
+
+
+def explore(build, out, name, scenario):
+    text = halcyon_host(out, ['explore', scenario, '--runs', '300000'])
     # A failure that does not come again says so.
-    found = re.search(r'^not ok - explore\.%s # (.*)$' % scenario, done.stdout, re.M)
-    if not found or 'DID NOT COME AGAIN' in done.stdout or '# replay: ' not in done.stdout:
-        fail('explore.%s does not catch %s' % (scenario, path.stem))
-    result = 'ok - mutant.%s # %s, mutant caught\n' % (path.stem, found.group(1))
+    found = re.search(r'^not ok - explore\.%s # (.*)$' % scenario, text, re.M)
+    if not found or 'DID NOT COME AGAIN' in text or '# replay: ' not in text:
+        fail('explore.%s does not catch %s' % (scenario, name))
+    result = 'ok - mutant.%s # %s, mutant caught\n' % (name, found.group(1))
     results = build / 'explored'
     results.mkdir(exist_ok=True)
-    (results / ('mutant.' + path.stem)).write_text(result, encoding='utf-8')
+    (results / ('mutant.' + name)).write_text(result, encoding='utf-8')
     print(result)
+
+
+def simulate(path, out, simulation):
+    text = halcyon_host(out, ['simulate', str(path.parents[1] / (simulation + '.sim'))])
+    found = re.search(r'^not ok - (.*)$', text, re.M)
+    if not found:
+        fail('%s does not catch %s' % (simulation, path.stem))
+    print('ok - mutant.%s # %s, mutant caught' % (path.stem, found.group(1)))
+
+
+def main():
+    build, path = pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(sys.argv[2]).resolve()
+    fields, edits = parse(path)
+    folder = build / 'mutants' / path.stem
+    folder.mkdir(parents=True, exist_ok=True)
+    out = folder / 'halcyon-host'
+    code = mutate(path.stem, fields['file'], edits)
+    link(build, out, compile_fault(build, folder, fields['file'], code))
+    if 'simulation' in fields:
+        simulate(path, out, fields['simulation'])
+    else:
+        explore(build, out, path.stem, fields['scenario'])
 
 
 main()

@@ -14,7 +14,7 @@ struct trapframe;
 struct hal_context; // defined by <arch/context.h>: sp (0 = user kind), TLS bases, ...
 
 /** Bytes of a kernel stack. Sanitizers make frames several times as large. */
-#define HAL_KSTACK_SIZE KIB(CONFIG_HOST ? 128 : 16)
+#define HAL_KSTACK_SIZE KIB(CONFIG_KSTACK_KIB)
 
 /** The trapframe at the top of the stack that ends at @stack_top. */
 static inline struct trapframe *hal_stack_trapframe(vaddr_t stack_top);
