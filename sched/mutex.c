@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The mutex. `owner` holds the owner and, in bit 0, that somebody waits; with that bit set the word
-// changes only under the queue's lock. unlock hands a waited-for mutex to the first waiter: nobody
-// overtakes, and an interrupted waiter has either left the queue or owns it.
+// changes only under the queue's lock. unlock hands a waited-for mutex to the best waiter, first come
+// first served among equals: nobody overtakes, and an interrupted waiter has either left the queue or
+// owns it. Who waits for it is in `waiters` and in `pi` alike whenever the queue's lock is free.
 //
 //   lock:   0 -> me (acquire)                     else slow: set bit 0, or take it if it became 0
-//   unlock: me -> 0 (release)                     else slow: me|1 -> first waiter (| 1 if more)
+//   unlock: me -> 0 (release)                     else slow: me|1 -> best waiter (| 1 if more)
 #include <sched/mutex.h>
 #include <uapi/errno.h>
 
@@ -16,6 +17,7 @@ void sched_mutex_init(struct sched_mutex *mutex)
 {
 	atomic_init(&mutex->owner, 0);
 	sched_waitq_init(&mutex->waiters);
+	sched_pi_init(&mutex->pi);
 }
 
 /** Set the waiters bit, or take the mutex if it is free. True: taken. Queue locked. */
@@ -34,7 +36,12 @@ static no_inline err_t lock_slow(struct sched_mutex *mutex, struct thread *self,
 	err_t err = 0;
 	irqflags_t irqflags = spin_lock_irqsave(&mutex->waiters.lock);
 	if (!mark_or_take(mutex, self)) {
+		uintptr_t owner = load_relaxed(&mutex->owner) & ~HAS_WAITERS;
+		err = sched_pi_block(&mutex->pi, (struct thread *)owner);
+		verify(!err); // deadlock
 		err = sched_waitq_wait(&mutex->waiters, &irqflags, NSEC_NEVER, flags, 0);
+		if (err)
+			sched_pi_unblock(&mutex->pi);
 		// One that gave up may have been the last: the next unlock need not come here.
 		if (err && sched_waitq_is_empty(&mutex->waiters))
 			fetch_and_acq_rel(&mutex->owner, ~HAS_WAITERS);
@@ -81,13 +88,15 @@ bool sched_mutex_trylock(struct sched_mutex *mutex)
 static no_inline void unlock_slow(struct sched_mutex *mutex)
 {
 	irqflags_t flags = spin_lock_irqsave(&mutex->waiters.lock);
-	struct sched_wait *first = list_first_entry(&mutex->waiters.waiters, struct sched_wait, node);
-	uintptr_t owner = (uintptr_t)(first ? first->thread : NULL);
-	if (first && list_next(&mutex->waiters.waiters, &first->node))
+	struct thread *best = sched_pi_pass_on(&mutex->pi);
+	uintptr_t owner = (uintptr_t)best;
+	if (best)
+		sched_waitq_unlink_locked(&mutex->waiters, best);
+	if (!sched_waitq_is_empty(&mutex->waiters))
 		owner |= HAS_WAITERS;
 	store_release(&mutex->owner, owner);
-	if (first)
-		sched_waitq_wake_one_locked(&mutex->waiters);
+	if (best)
+		sched_wake_irqs_off(best);
 	spin_unlock_irqrestore(&mutex->waiters.lock, flags);
 }
 

@@ -9,10 +9,9 @@
 
 #include "fair.h"
 
-struct sched_mutex affinity_mutex = {.waiters = SCHED_WAITQ_INIT(affinity_mutex.waiters)};
+struct sched_mutex affinity_mutex = SCHED_MUTEX_INIT(affinity_mutex);
 
-/** Lock @thread's run queue at a moment when it is not between two. */
-static struct runq *lock_settled(struct thread *thread, irqflags_t *flags)
+struct runq *thread_lock_settled(struct thread *thread, irqflags_t *flags)
 {
 	for (;;) {
 		*flags = hal_irq_save();
@@ -31,8 +30,17 @@ static void unlock(struct runq *rq, irqflags_t flags)
 	hal_irq_restore(flags);
 }
 
-/** @thread has changed: put it back, and let whoever is best now run. */
-static void settle(struct runq *rq, struct thread *thread, bool was_queued)
+bool thread_unsettle(struct runq *rq, struct thread *thread)
+{
+	bool was_queued = thread->sched.is_queued;
+	if (was_queued)
+		runq_dequeue(rq, thread);
+	else if (runq_current(rq) == thread)
+		runq_charge(rq, thread, hal_clock_read());
+	return was_queued;
+}
+
+void thread_settle(struct runq *rq, struct thread *thread, bool was_queued)
 {
 	struct thread *curr = runq_current(rq);
 	thread_update_rank(thread);
@@ -80,14 +88,13 @@ err_t sched_set_policy(struct thread *thread, enum sched_policy policy, unsigned
 	if (!is_valid(policy, rt_priority))
 		return -EINVAL;
 	irqflags_t flags;
-	struct runq *rq = lock_settled(thread, &flags);
-	bool was_queued = thread->sched.is_queued;
-	if (was_queued)
-		runq_dequeue(rq, thread);
+	struct runq *rq = thread_lock_settled(thread, &flags);
+	bool was_queued = thread_unsettle(rq, thread);
 	set_class(thread, policy, rt_priority);
 	thread->sched.slice_left = (int64_t)sched_slice_ticks;
-	settle(rq, thread, was_queued);
+	thread_settle(rq, thread, was_queued);
 	unlock(rq, flags);
+	pi_rank_changed(thread);
 	sched_preempt_point();
 	return 0;
 }
@@ -97,16 +104,12 @@ err_t sched_set_nice(struct thread *thread, int nice)
 	if (nice < -20 || nice > 19)
 		return -EINVAL;
 	irqflags_t flags;
-	struct runq *rq = lock_settled(thread, &flags);
-	bool was_queued = thread->sched.is_queued;
-	if (was_queued)
-		runq_dequeue(rq, thread);
-	else if (runq_current(rq) == thread)
-		runq_charge(rq, thread, hal_clock_read()); // at the old weight until now
+	struct runq *rq = thread_lock_settled(thread, &flags);
+	bool was_queued = thread_unsettle(rq, thread);
 	thread->sched.nice = nice;
 	fair_set_weight(&thread->sched);
 	fair_renew(&thread->sched);
-	settle(rq, thread, was_queued);
+	thread_settle(rq, thread, was_queued);
 	unlock(rq, flags);
 	sched_preempt_point();
 	return 0;
@@ -156,7 +159,7 @@ static cpuid_t first_allowed(struct thread *thread)
 static bool is_obeyed(struct thread *thread)
 {
 	irqflags_t flags;
-	struct runq *rq = lock_settled(thread, &flags);
+	struct runq *rq = thread_lock_settled(thread, &flags);
 	uint32_t state = load_relaxed(&thread->state);
 	bool is_allowed = sched_may_run_on(thread, rq->cpu);
 	if (!is_allowed && state == THREAD_RUNNING)
@@ -189,7 +192,7 @@ static void obey(struct thread *thread)
 void affinity_set(struct thread *thread, struct cpuset *fresh)
 {
 	irqflags_t flags;
-	struct runq *rq = lock_settled(thread, &flags);
+	struct runq *rq = thread_lock_settled(thread, &flags);
 	struct cpuset *old = load_relaxed(&thread->sched.affinity);
 	store_release(&thread->sched.affinity, fresh);
 	unlock(rq, flags);
@@ -248,7 +251,7 @@ err_t sched_copy_params(struct thread *child, struct thread *parent)
 			return -ENOMEM;
 	}
 	irqflags_t flags;
-	struct runq *rq = lock_settled(parent, &flags);
+	struct runq *rq = thread_lock_settled(parent, &flags);
 	enum sched_policy policy = parent->sched.policy;
 	unsigned rt_priority = parent->sched.rt_priority;
 	int nice = parent->sched.nice;

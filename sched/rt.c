@@ -53,10 +53,10 @@ void rt_enqueue(struct runq *rq, struct thread *thread, enum enqueue_reason reas
 	if (is_over)
 		part->slice_left = (int64_t)sched_slice_ticks;
 	if (reason == ENQUEUE_PREEMPTED && !is_over)
-		list_push_front(&rq->rt[part->rt_priority], &part->rt_node);
+		list_push_front(&rq->rt[part->queue_priority], &part->rt_node);
 	else
-		list_push_back(&rq->rt[part->rt_priority], &part->rt_node);
-	rq->rt_bits[part->rt_priority / 64] |= 1ull << part->rt_priority % 64;
+		list_push_back(&rq->rt[part->queue_priority], &part->rt_node);
+	rq->rt_bits[part->queue_priority / 64] |= 1ull << part->queue_priority % 64;
 	fetch_add_relaxed(&sched_rt_waiting, 1);
 }
 
@@ -64,8 +64,8 @@ void rt_dequeue(struct runq *rq, struct thread *thread)
 {
 	struct sched_part *part = &thread->sched;
 	list_remove(&part->rt_node);
-	if (list_is_empty(&rq->rt[part->rt_priority]))
-		rq->rt_bits[part->rt_priority / 64] &= ~(1ull << part->rt_priority % 64);
+	if (list_is_empty(&rq->rt[part->queue_priority]))
+		rq->rt_bits[part->queue_priority / 64] &= ~(1ull << part->queue_priority % 64);
 	fetch_sub_release(&sched_rt_waiting, 1);
 }
 

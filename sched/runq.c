@@ -31,8 +31,14 @@ void thread_update_rank(struct thread *thread)
 	uint32_t band = part->base_band;
 	if (band > BAND_USER && part->lock_depth)
 		band = BAND_USER;
+	uint32_t rank = sched_rank(band, part->rt_priority);
+	if (unlikely(part->inherited > rank)) {
+		rank = part->inherited;
+		band = BANDS - (rank >> 8);
+	}
 	part->band = band;
-	store_relaxed(&part->rank, sched_rank(band, part->rt_priority));
+	part->queue_priority = rank & RANK_PRIORITY;
+	store_relaxed(&part->rank, rank);
 }
 
 bool runq_must_kick_slow(struct runq *rq, struct thread *thread, struct thread *curr)
@@ -41,7 +47,7 @@ bool runq_must_kick_slow(struct runq *rq, struct thread *thread, struct thread *
 	uint32_t curr_rank = load_relaxed(&curr->sched.rank);
 	if (rank != curr_rank)
 		return rank > curr_rank || rt_makes_way(rq, curr, thread);
-	if (rq->is_slice_armed || (!rank_is_fair(rank) && curr->sched.policy == SCHED_FIFO))
+	if (rq->is_slice_armed || (!rank_is_fair(rank) && curr->sched.policy != SCHED_RR))
 		return false;
 	if (rq->cpu != this_cpu())
 		return true; // timers are set on their own CPU only
@@ -84,7 +90,7 @@ static bool has_rival(struct runq *rq, struct thread *curr)
 	if (!(load_relaxed(&rq->ready_bands) >> part->band & 1))
 		return false;
 	return part->band >= BAND_SYSTEM ||
-	       (part->policy == SCHED_RR && !list_is_empty(&rq->rt[part->rt_priority]));
+	       (part->policy == SCHED_RR && !list_is_empty(&rq->rt[part->queue_priority]));
 }
 
 void runq_arm_slice(struct runq *rq, struct thread *curr)

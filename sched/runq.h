@@ -91,6 +91,7 @@ static inline uint32_t sched_rank(uint32_t band, uint32_t rt_priority)
 {
 	return (BANDS - band) << 8 | rt_priority;
 }
+#define RANK_PRIORITY 0xffu
 static inline bool rank_is_fair(uint32_t rank)
 {
 	return rank <= (BANDS - BAND_SYSTEM) << 8;
@@ -138,7 +139,7 @@ struct thread *runq_first_movable(struct runq *rq, cpuid_t cpu);
 struct thread *runq_last_movable(struct runq *rq, cpuid_t cpu);
 /** Take @thread off @rq on its way to @to (state stays READY). */
 void runq_take_away(struct runq *rq, struct thread *thread, struct runq *to);
-/** Recompute rank and band from policy and locks held. */
+/** Recompute rank and band from policy, locks held and what is inherited. */
 void thread_update_rank(struct thread *thread);
 
 // fair.c; fair.h has what a switch needs, inline
@@ -210,6 +211,12 @@ void balance_push(struct runq *rq);
 void balance_pull_rt(struct runq *rq);
 
 // policy.c
+/** Lock @thread's run queue at a moment when it is not between two. */
+struct runq *thread_lock_settled(struct thread *thread, irqflags_t *flags);
+/** Before and after a change of @thread's class, weight or rank: take it off its queue, charged until
+ *  now; put it back and let whoever is best now run. @rq, its queue, is locked. */
+bool thread_unsettle(struct runq *rq, struct thread *thread);
+void thread_settle(struct runq *rq, struct thread *thread, bool was_queued);
 /** Set @thread's affinity to @cpus, of which one is in service, whose copy for it is @fresh. */
 void affinity_set(struct thread *thread, struct cpuset *fresh);
 /** NULL in *@copy for a set that holds every CPU there may be. -ENOMEM. */
@@ -217,6 +224,11 @@ must_check err_t affinity_copy(const struct cpuset *cpus, struct cpuset **copy);
 /** Held while affinities change and while CPUs come and go: a CPU that has the last word for some
  *  thread stays. */
 extern struct sched_mutex affinity_mutex;
+
+// pi.c
+/** @thread's rank has changed otherwise than by inheritance: whom it waits for inherits it. No
+ *  run-queue lock held. */
+void pi_rank_changed(struct thread *thread);
 
 // hotplug.c
 /** Idle thread of a CPU that is_out: wait until it is called back. Interrupts off. */

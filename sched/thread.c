@@ -45,6 +45,8 @@ static void init_sched_part(struct sched_part *part)
 	part->policy = SCHED_NORMAL;
 	part->vruntime_home = HOME_NONE;
 	list_init(&part->rt_node);
+	list_init(&part->pi_held);
+	list_init(&part->pi_node);
 	rbnode_init(&part->fair_node);
 	fair_set_weight(part);
 	fair_renew(part);

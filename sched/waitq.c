@@ -95,6 +95,15 @@ bool sched_waitq_wake_one_locked(struct sched_waitq *wq)
 	return true;
 }
 
+void sched_waitq_unlink_locked(struct sched_waitq *wq, struct thread *thread)
+{
+	struct sched_wait *wait = list_first_entry(&wq->waiters, struct sched_wait, node);
+	assert_held(&wq->lock);
+	while (wait->thread != thread)
+		wait = list_next_entry(&wq->waiters, wait, node);
+	list_remove(&wait->node);
+}
+
 unsigned sched_waitq_wake_n_locked(struct sched_waitq *wq, unsigned n)
 {
 	unsigned woken = 0;

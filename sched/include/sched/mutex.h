@@ -2,12 +2,17 @@
 // Sleeping locks. Uncontended: one atomic to take, one to release.
 #pragma once
 
+#include <sched/pi.h>
 #include <sched/waitq.h>
 
+/** Its owner inherits the priority of who waits. */
 struct sched_mutex {
 	_Atomic uintptr_t owner; // struct thread * | 1 when somebody waits
 	struct sched_waitq waiters;
+	struct sched_pi pi; // the same waiters (waiters.lock, pi)
 };
+#define SCHED_MUTEX_INIT(name) \
+	{.waiters = SCHED_WAITQ_INIT((name).waiters), .pi = SCHED_PI_INIT((name).pi)}
 void sched_mutex_init(struct sched_mutex *mutex);
 /** Context: thread, may sleep. */
 void sched_mutex_lock(struct sched_mutex *mutex);

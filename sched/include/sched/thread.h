@@ -44,7 +44,7 @@ struct sched_part {
 	_Atomic(struct cpuset *) affinity; // NULL = every CPU (rq); old ones freed after a grace period
 	uint64_t switches_voluntary, switches_involuntary, migrations; // (rq)
 
-	uint32_t band; // enum sched_band in which it is queued (rq)
+	uint32_t band; // enum sched_band in which it is queued, perhaps an inherited one (rq)
 	uint32_t base_band; // the band of its policy (rq)
 	uint32_t is_queued; // on a list or tree of its run queue (rq)
 	uint32_t is_system; // its fair class is BAND_SYSTEM instead of BAND_USER (rq)
@@ -59,6 +59,12 @@ struct sched_part {
 	uint32_t vruntime_home; // queue whose virtual time vruntime is measured in (rq)
 	int64_t slice_left; // ticks, RR and fair (rq)
 	uint32_t lock_depth; // kernel sleeping locks held: at least user band meanwhile (own)
+	// Priority inheritance (pi.c)
+	uint32_t inherited; // rank of the best that waits for what it owns, 0 = nobody (pi, rq)
+	uint32_t queue_priority; // list in BAND_REALTIME: rt_priority, or an inherited one (rq)
+	struct list pi_held; // struct sched_pi that may raise it (pi)
+	struct sched_pi *pi_blocked; // what it waits for (pi)
+	struct list pi_node; // among the waiters of pi_blocked (pi)
 };
 
 struct thread {

@@ -40,6 +40,9 @@ bool sched_waitq_wake_one_locked(struct sched_waitq *wq);
 unsigned sched_waitq_wake_n_locked(struct sched_waitq *wq, unsigned n);
 /** Wake the waiter of @wait, which stands in @wq: for owners who choose by key. @wq->lock held. */
 void sched_waitq_wake_locked(struct sched_waitq *wq, struct sched_wait *wait);
+/** Choose @thread, which waits in @wq: it is no waiter any more, and the caller wakes it before it lets
+ *  go of @wq->lock. */
+void sched_waitq_unlink_locked(struct sched_waitq *wq, struct thread *thread);
 static inline bool sched_waitq_is_empty(const struct sched_waitq *wq)
 {
 	return list_is_empty(&wq->waiters);
