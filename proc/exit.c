@@ -18,9 +18,6 @@
 #include <proc/itimer.h>
 
 #define ROBUST_MAX 2048
-#define FUTEX_WAITERS 0x80000000u
-#define FUTEX_OWNER_DIED 0x40000000u
-#define FUTEX_TID_MASK 0x3fffffffu
 
 // ---- what programs see of a thread's end ----------------------------------------------------------
 
@@ -277,6 +274,7 @@ void proc_exit_thread(int code)
 		panic("init ended, status %d", process->exit_status >> 8 ? process->exit_status >> 8
 									: process->exit_status);
 	walk_robust_list();
+	futex_thread_exit();
 	tell_joiner();
 	if (is_last_alive && process->sid == process->pid)
 		upcall_session_leader_exit(process);

@@ -122,6 +122,11 @@ struct thread *thread_find(uint32_t tid)
 	return thread;
 }
 
+struct thread *upcall_find_thread(uint32_t tid)
+{
+	return thread_find(tid);
+}
+
 /** The first process with a number >= @pid, with a reference. */
 static struct process *next_process(uint32_t pid)
 {

@@ -73,11 +73,12 @@ static bool refresh(struct thread *owner)
 		return false;
 	irqflags_t flags;
 	struct runq *rq = thread_lock_settled(owner, &flags);
-	uint32_t before = rank_of(owner);
-	bool was_queued = thread_unsettle(rq, owner);
+	// Most often equals wait for equals.
+	bool has_changed = max(inherited, thread_own_rank(owner)) != rank_of(owner);
+	bool was_queued = has_changed && thread_unsettle(rq, owner);
 	owner->sched.inherited = inherited;
-	thread_settle(rq, owner, was_queued);
-	bool has_changed = rank_of(owner) != before;
+	if (has_changed)
+		thread_settle(rq, owner, was_queued);
 	spin_unlock(&rq->lock);
 	hal_irq_restore(flags);
 	return has_changed;

@@ -25,18 +25,20 @@ void runq_init(struct runq *rq, cpuid_t cpu, struct thread *idle)
 	rq->charge_stamp = rq->start_ticks = rq->load_next = hal_clock_read();
 }
 
-void thread_update_rank(struct thread *thread)
+uint32_t thread_own_rank(const struct thread *thread)
 {
-	struct sched_part *part = &thread->sched;
+	const struct sched_part *part = &thread->sched;
 	uint32_t band = part->base_band;
 	if (band > BAND_USER && part->lock_depth)
 		band = BAND_USER;
-	uint32_t rank = sched_rank(band, part->rt_priority);
-	if (unlikely(part->inherited > rank)) {
-		rank = part->inherited;
-		band = BANDS - (rank >> 8);
-	}
-	part->band = band;
+	return sched_rank(band, part->rt_priority);
+}
+
+void thread_update_rank(struct thread *thread)
+{
+	struct sched_part *part = &thread->sched;
+	uint32_t rank = max(thread_own_rank(thread), part->inherited);
+	part->band = BANDS - (rank >> 8);
 	part->queue_priority = rank & RANK_PRIORITY;
 	store_relaxed(&part->rank, rank);
 }

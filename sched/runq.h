@@ -139,6 +139,8 @@ struct thread *runq_first_movable(struct runq *rq, cpuid_t cpu);
 struct thread *runq_last_movable(struct runq *rq, cpuid_t cpu);
 /** Take @thread off @rq on its way to @to (state stays READY). */
 void runq_take_away(struct runq *rq, struct thread *thread, struct runq *to);
+/** The rank that policy and locks held give @thread. */
+uint32_t thread_own_rank(const struct thread *thread);
 /** Recompute rank and band from policy, locks held and what is inherited. */
 void thread_update_rank(struct thread *thread);
 

@@ -60,6 +60,7 @@ static void init_common(struct thread *thread, const char *name)
 	init_sched_part(&thread->sched);
 	timer_init(&thread->sleep_timer, sleep_timer_fired);
 	list_init(&thread->ipc.node);
+	list_init(&thread->ipc.pi_owned);
 	list_init(&thread->proc.node);
 	list_init(&thread->proc.sigqueue);
 	list_init(&thread->all_node);

@@ -32,4 +32,6 @@ struct ipc_part {
 	/** As a server: the caller of the last request, the one-shot reply right. Own thread only.
 	 *  Valid only while that thread's `server` is this thread: threads are type-stable memory. */
 	struct thread *reply_to;
+	struct list pi_owned; // PI futexes that it owns and others wait for (futex_pi.c)
+	uint32_t is_pi_closed; // it ends: it can own none any more (lock of pi_owned)
 };

@@ -52,6 +52,8 @@ void upcall_file_ends(struct file *file);
 /** fs: @file, whose release has run, lets go of its name and vnode. May sleep. */
 void upcall_file_gone(struct file *file);
 
+/** proc: the thread with number @tid, with a reference; NULL = none. */
+struct thread *upcall_find_thread(uint32_t tid);
 /** proc: an unresolved fault or exception of the current thread becomes a signal. */
 void upcall_fault_signal(struct trapframe *tf, int signo, int code, vaddr_t addr);
 /** proc: current's `pending` word is not 0: deliver signals, stop, or die. Interrupts on. */
