@@ -9,6 +9,7 @@ void fs_init(void)
 	pipe_init();
 	flock_init();
 	epoll_init();
+	unix_init();
 	mount_init();
 	devtmpfs_init();
 }

@@ -101,6 +101,26 @@ static err_t make(const struct fs_at *at, uint32_t mode, uint64_t rdev)
 	return err;
 }
 
+err_t names_make_socket(const struct fs_at *at, struct vnode **vnode)
+{
+	struct fs_walk walk;
+	names_lock();
+	err_t err = names_walk_new(&walk, at, false);
+	if (!err)
+		err = names_check_dir(walk.parent);
+	if (!err)
+		err = names_make_vnode(walk.parent, walk.name, walk.len, FS_IFSOCK | 0777, 0, vnode);
+	if (!err) {
+		vnode_get(*vnode);
+		err = dir_add(walk.parent, walk.name, walk.len, *vnode);
+		if (err)
+			vnode_put(*vnode);
+	}
+	walk_end(&walk);
+	names_unlock();
+	return err;
+}
+
 err_t fs_mkdir(const struct fs_at *at, uint32_t mode)
 {
 	return make(at, FS_IFDIR | (mode & 01777), 0);

@@ -236,6 +236,8 @@ must_check err_t names_create(struct fs_dentry *dir, const char *name, size_t le
 /** Only the vnode. */
 must_check err_t names_make_vnode(struct fs_dentry *dir, const char *name, size_t len, uint32_t mode,
 				  uint64_t rdev, struct vnode **vnode);
+/** A socket at a path that must not exist: its vnode with a reference. Takes the lock. */
+must_check err_t names_make_socket(const struct fs_at *at, struct vnode **vnode);
 /** Walk to a name that must not exist. walk_end() in any case. */
 must_check err_t names_walk_new(struct fs_walk *walk, const struct fs_at *at, bool is_dir);
 /** Remove the name @dentry, to which the caller has a reference. */
@@ -271,10 +273,11 @@ must_check err_t tmpfs_super_create(const char *options, const struct fs_type *t
 // dir.c
 must_check err_t dir_open(struct vnode *vnode, uint32_t flags, struct file **file);
 
-// fifo.c, socket.c, anon.c
+// fifo.c, unix.c, anon.c
 void pipe_init(void);
 must_check err_t fifo_open(struct vnode *vnode, uint32_t flags, struct file **file);
 uint64_t pipe_ino(struct file *file); // 0: not a pipe without a name
+void unix_init(void);
 uint64_t socket_ino(struct file *file); // 0: not a socket
 uint64_t anon_ino(void); // numbers for files without a file system
 /** "pipe:[7]", "anon_inode:[eventfd]"; false: does not fit. */

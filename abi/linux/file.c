@@ -10,7 +10,6 @@
 #include <uapi/ioctl.h>
 
 #define IOV_MAX 1024
-#define IO_MAX 0x7ffff000ul // Linux: no transfer is longer
 
 enum { F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN,
        F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032 };
@@ -24,8 +23,7 @@ static struct fdtable *fds(void)
 
 // ---- read and write -------------------------------------------------------------------------------
 
-/** A write to a pipe or socket that nobody reads raises SIGPIPE. */
-static no_inline int64_t broken_pipe(void)
+no_inline int64_t abi_broken_pipe(void)
 {
 	struct siginfo info = {.signo = SIGPIPE, .code = SI_KERNEL};
 	(void)signal_send_thread(current_thread(), &info);
@@ -45,40 +43,39 @@ static always_inline int64_t transfer(uint32_t fd, struct io_vec *io, int64_t po
 		result = is_write ? fs_write(ref.file, io, pos) : fs_read(ref.file, io, pos);
 	file_ref_drop(&ref);
 	if (unlikely(result == -EPIPE) && is_write)
-		return broken_pipe();
+		return abi_broken_pipe();
 	return abi_restartable(result);
 }
 
 SYSCALL3(read, uint32_t, fd, uaddr_t, buf, uint64_t, len)
 {
 	struct io_vec io;
-	io_vec_init_user(&io, buf, min(len, IO_MAX));
+	io_vec_init_user(&io, buf, min(len, ABI_IO_MAX));
 	return transfer(fd, &io, -1, false);
 }
 
 SYSCALL3(write, uint32_t, fd, uaddr_t, buf, uint64_t, len)
 {
 	struct io_vec io;
-	io_vec_init_user(&io, buf, min(len, IO_MAX));
+	io_vec_init_user(&io, buf, min(len, ABI_IO_MAX));
 	return transfer(fd, &io, -1, true);
 }
 
 SYSCALL4(pread64, uint32_t, fd, uaddr_t, buf, uint64_t, len, int64_t, pos)
 {
 	struct io_vec io;
-	io_vec_init_user(&io, buf, min(len, IO_MAX));
+	io_vec_init_user(&io, buf, min(len, ABI_IO_MAX));
 	return pos < 0 ? -EINVAL : transfer(fd, &io, pos, false);
 }
 
 SYSCALL4(pwrite64, uint32_t, fd, uaddr_t, buf, uint64_t, len, int64_t, pos)
 {
 	struct io_vec io;
-	io_vec_init_user(&io, buf, min(len, IO_MAX));
+	io_vec_init_user(&io, buf, min(len, ABI_IO_MAX));
 	return pos < 0 ? -EINVAL : transfer(fd, &io, pos, true);
 }
 
-/** Linux's struct iovec array, its lengths added up and cut at IO_MAX. */
-static err_t get_pieces(uaddr_t at, uint32_t count, struct io_piece **pieces, uint64_t *total)
+err_t abi_get_pieces(uaddr_t at, uint32_t count, struct io_piece **pieces, uint64_t *total)
 {
 	if (count > IOV_MAX)
 		return -EINVAL;
@@ -90,7 +87,7 @@ static err_t get_pieces(uaddr_t at, uint32_t count, struct io_piece **pieces, ui
 	for (uint32_t i = 0; !err && i < count; i++) {
 		if (copy[i].len > INT64_MAX)
 			err = -EINVAL;
-		copy[i].len = min(copy[i].len, IO_MAX - *total);
+		copy[i].len = min(copy[i].len, ABI_IO_MAX - *total);
 		*total += copy[i].len;
 	}
 	if (err)
@@ -105,7 +102,7 @@ static int64_t transfer_pieces(uint32_t fd, uaddr_t at, uint32_t count, int64_t 
 	struct io_piece *pieces;
 	struct io_vec io;
 	uint64_t total;
-	err_t err = get_pieces(at, count, &pieces, &total);
+	err_t err = abi_get_pieces(at, count, &pieces, &total);
 	if (err)
 		return err;
 	io_vec_init_user_pieces(&io, pieces, count, total);
@@ -174,12 +171,12 @@ static int64_t copy(uint32_t in_fd, uaddr_t in_pos_at, uint32_t out_fd, uaddr_t 
 	int64_t result = err;
 	if (!err) {
 		result = fs_copy(in.file, in_pos_at ? &in_pos : NULL, out.file,
-				 out_pos_at ? &out_pos : NULL, min(len, IO_MAX));
+				 out_pos_at ? &out_pos : NULL, min(len, ABI_IO_MAX));
 		file_ref_drop(&out);
 	}
 	file_ref_drop(&in);
 	if (result == -EPIPE)
-		return broken_pipe();
+		return abi_broken_pipe();
 	if (result >= 0 && ((in_pos_at && mm_copy_out(in_pos_at, &in_pos, 8)) ||
 			    (out_pos_at && mm_copy_out(out_pos_at, &out_pos, 8))))
 		return -EFAULT;

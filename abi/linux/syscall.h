@@ -88,6 +88,13 @@ static inline nsec_t abi_deadline(nsec_t timeout)
 must_check err_t abi_get_itimerspec(uaddr_t at, nsec_t *value, nsec_t *interval);
 must_check err_t abi_put_itimerspec(uaddr_t at, nsec_t value, nsec_t interval);
 
+#define ABI_IO_MAX 0x7ffff000ul // Linux: no transfer is longer
+struct io_piece;
+/** Linux's struct iovec array, its lengths added up and cut at ABI_IO_MAX; kfree() it. -EINVAL, -EFAULT. */
+must_check err_t abi_get_pieces(uaddr_t at, uint32_t count, struct io_piece **pieces, uint64_t *total);
+/** A write to a pipe or socket that nobody reads raises SIGPIPE: -EPIPE. */
+int64_t abi_broken_pipe(void);
+
 struct file;
 /** Give both files (one reference each, dropped on error) descriptors and write those to @at. */
 must_check int64_t abi_install_pair(struct file *ends[2], uint32_t fd_flags, uaddr_t at);

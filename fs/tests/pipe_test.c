@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // If these fail, bytes in a pipe are lost, mixed or not announced, or somebody sleeps for ever.
+#include <fs/socket.h>
 #include <object/poll.h>
 #include <sched/sched.h>
 #include <uapi/poll.h>
@@ -183,7 +184,7 @@ TEST(fs, socket_pairs_carry_both_ways)
 	struct file *pair[2];
 	char c = 0;
 	fs_test_init();
-	EXPECT_EQ(fs_socketpair_create(O_NONBLOCK, pair), 0);
+	EXPECT_EQ(fs_socketpair_create(FS_SOCKET_STREAM, O_NONBLOCK, pair), 0);
 	EXPECT_EQ(t_write(pair[0], "a", 1, -1), 1);
 	EXPECT_EQ(t_write(pair[1], "b", 1, -1), 1);
 	EXPECT(t_read(pair[0], &c, 1, -1) == 1 && c == 'b');

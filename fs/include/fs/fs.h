@@ -178,12 +178,6 @@ must_check err_t fs_epoll_ctl(struct file *file, enum fs_epoll_op op, uint32_t f
 must_check int64_t fs_epoll_wait(struct file *file, struct fs_epoll_event *out, unsigned max,
 				 nsec_t deadline);
 
-/** socketpair(AF_UNIX, SOCK_STREAM): two files connected both ways. */
-must_check err_t fs_socketpair_create(uint32_t open_flags, struct file *ends[2]);
-/** Is @file a socket; shutdown(2) of one, @how SHUT_RD 0, SHUT_WR 1, SHUT_RDWR 2. */
-bool fs_is_socket(struct file *file);
-must_check err_t fs_socket_shutdown(struct file *file, int how);
-
 /** Boot: caches, the root tmpfs; then unpack the initrd (cpio newc archives): a corrupt one gives one
  *  clear line with its byte offset and leaves what was good. */
 void fs_init(void);
