@@ -4,6 +4,7 @@
 // signal is off the queue, and its bits stay set.
 #include <ipc/notification.h>
 #include <mm/slab.h>
+#include <object/fdtable.h>
 #include <uapi/errno.h>
 #include <uapi/ipc.h>
 #include <uapi/poll.h>
@@ -110,19 +111,46 @@ static no_inline void hand_over(struct notification *n)
 	}
 }
 
+/** Interrupts off. */
+static inline err_t set_bits(struct notification *n, uint64_t bits)
+{
+	spin_lock(&n->wq.lock);
+	n->bits |= bits;
+	if (unlikely(!sched_waitq_is_empty(&n->wq)))
+		hand_over(n);
+	bool is_closed = n->is_closed;
+	spin_unlock(&n->wq.lock);
+	poll_notify(&n->poll, READY); // those who look may find that a waiter was quicker
+	return is_closed ? -EPIPE : 0;
+}
+
 err_t ipc_signal(struct notification *n, uint64_t bits)
 {
-	irqflags_t flags = spin_lock_irqsave(&n->wq.lock);
-	bool is_closed = n->is_closed;
-	n->bits |= bits;
-	if (!sched_waitq_is_empty(&n->wq))
-		hand_over(n);
-	bool is_ready = n->bits != 0;
-	spin_unlock(&n->wq.lock);
-	if (is_ready)
-		poll_notify(&n->poll, READY);
+	irqflags_t flags = hal_irq_save();
+	err_t err = set_bits(n, bits);
 	hal_irq_restore(flags);
-	return is_closed ? -EPIPE : 0;
+	return err;
+}
+
+static no_inline err_t why_not(struct grant *grant)
+{
+	return grant ? grant_check(grant, OBJECT_NOTIFICATION, IPC_RIGHT_SEND) : -EBADF;
+}
+
+void ipc_signal_call(struct trapframe *tf)
+{
+	uint64_t bits = hal_tf_ipc_tag(tf);
+	err_t err;
+	hal_irq_disable(); // no switch: what is looked up stays
+	struct grant *grant = fd_lookup_wide(current_thread()->object.fds, hal_tf_ipc_fd(tf));
+	if (unlikely(!grant || !grant_allows(grant, OBJECT_NOTIFICATION | IPC_RIGHT_SEND)))
+		err = why_not(grant);
+	else if (unlikely(bits & ~grant->badge)) // minted for others
+		err = -EPERM;
+	else
+		err = set_bits(ipc_notification_of(grant->object), bits);
+	hal_irq_enable();
+	hal_tf_set_result(tf, err);
 }
 
 static uint64_t take(struct notification *n, uint64_t mask)

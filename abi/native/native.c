@@ -3,6 +3,8 @@
 #include "native.h"
 
 #include <ipc/endpoint.h>
+#include <ipc/notification.h>
+#include <ipc/port.h>
 #include <kernel/syscall.h>
 #include <kernel/upcall.h>
 #include <object/fdtable.h>
@@ -21,7 +23,7 @@ int64_t native_install(struct grant *grant)
 err_t native_get_object(uint64_t fd, uint32_t type, uint32_t rights, struct object **object)
 {
 	irqflags_t flags = hal_irq_save(); // no switch between the look-up and the reference
-	struct grant *grant = fd_lookup(current_thread()->object.fds, (uint32_t)min(fd, (uint64_t)UINT32_MAX));
+	struct grant *grant = fd_lookup_wide(current_thread()->object.fds, fd);
 	err_t err = grant ? grant_check(grant, type, rights) : -EBADF;
 	if (!err && !object_try_get(grant->object))
 		err = -EBADF;
@@ -161,9 +163,15 @@ const native_syscall_fn native_syscalls[] = {
 	[IPC_TRY_RECV - IPC_NR_FIRST] = native_try_recv,
 	[IPC_TRY_SEND - IPC_NR_FIRST] = native_try_send,
 	[IPC_NOTIFICATION - IPC_NR_FIRST] = native_notification,
-	[IPC_SIGNAL - IPC_NR_FIRST] = native_signal,
+	[IPC_SIGNAL - IPC_NR_FIRST] = ipc_signal_call,
 	[IPC_WAIT - IPC_NR_FIRST] = native_wait,
 	[IPC_TRY_WAIT - IPC_NR_FIRST] = native_try_wait,
 	[IPC_BIND - IPC_NR_FIRST] = native_bind,
+	[IPC_PORT - IPC_NR_FIRST] = native_port,
+	[IPC_CHANNEL - IPC_NR_FIRST] = native_channel,
+	[IPC_PORT_SEND - IPC_NR_FIRST] = ipc_port_send,
+	[IPC_PORT_TRY_SEND - IPC_NR_FIRST] = ipc_port_try_send,
+	[IPC_PORT_RECV - IPC_NR_FIRST] = ipc_port_recv,
+	[IPC_PORT_TRY_RECV - IPC_NR_FIRST] = ipc_port_try_recv,
 };
 _Static_assert(array_len(native_syscalls) == IPC_NR_LAST - IPC_NR_FIRST + 1, "all are there");

@@ -16,7 +16,8 @@ int64_t native_install(struct grant *grant);
 must_check err_t native_get_object(uint64_t fd, uint32_t type, uint32_t rights, struct object **object);
 
 void native_notification(struct trapframe *tf);
-void native_signal(struct trapframe *tf);
 void native_wait(struct trapframe *tf);
 void native_try_wait(struct trapframe *tf);
 void native_bind(struct trapframe *tf);
+void native_port(struct trapframe *tf);
+void native_channel(struct trapframe *tf);

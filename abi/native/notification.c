@@ -17,25 +17,6 @@ void native_notification(struct trapframe *tf)
 	hal_tf_set_result(tf, err ? err : native_install(grant));
 }
 
-static err_t signal(uint64_t fd, uint64_t bits)
-{
-	struct grant *grant = fd_lookup(current_thread()->object.fds, (uint32_t)min(fd, (uint64_t)UINT32_MAX));
-	err_t err = grant ? grant_check(grant, OBJECT_NOTIFICATION, IPC_RIGHT_SEND) : -EBADF;
-	if (unlikely(err))
-		return err;
-	if (unlikely(bits & ~grant->badge)) // minted for other bits
-		return -EPERM;
-	return ipc_signal(ipc_notification_of(grant->object), bits);
-}
-
-void native_signal(struct trapframe *tf)
-{
-	irqflags_t flags = hal_irq_save(); // no switch: what was found stays
-	err_t err = signal(hal_tf_ipc_fd(tf), hal_tf_ipc_tag(tf));
-	hal_irq_restore(flags);
-	hal_tf_set_result(tf, err);
-}
-
 static void wait(struct trapframe *tf, bool is_try)
 {
 	struct object *object;

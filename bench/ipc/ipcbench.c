@@ -19,6 +19,7 @@ typedef unsigned int uint;
 
 #define ROUNDS 1000
 #define WARM 32
+#define SCHED_FIFO 1
 #define REBOOT_MAGIC1 0xfee1dead
 #define REBOOT_MAGIC2 672274793
 #define REBOOT_POWER_OFF 0x4321fedc
@@ -292,15 +293,69 @@ static void measure(uint words, int fpu, const char *call_name, const char *repl
 	check("close", sc(__NR_close, fd, 0, 0, 0, 0, 0));
 }
 
+/** Of a call that comes back in the same thread. */
+static uint cost_of(const struct args *call)
+{
+	uint stamps[2];
+	stamped(call, stamps);
+	return stamps[1] - stamps[0] - OVERHEAD_BEFORE - OVERHEAD_AFTER - 1;
+}
+
 static void measure_null(void)
 {
 	struct args null = {IPC_NULL, 0, 0, {0}};
-	for (uint i = 0; i < ROUNDS; i++) {
-		uint stamps[2];
-		stamped(&null, stamps);
-		values[i] = stamps[1] - stamps[0] - OVERHEAD_BEFORE - OVERHEAD_AFTER - 1;
-	}
+	for (uint i = 0; i < ROUNDS; i++)
+		values[i] = cost_of(&null);
 	result("null", mode());
+}
+
+static void waiter(long fd)
+{
+	struct args wait = {IPC_WAIT, (ulong)fd, 1, {IPC_NO_DEADLINE}};
+	int priority = 10;
+	check("sched_setscheduler", sc(__NR_sched_setscheduler, 0, SCHED_FIFO, (long)&priority, 0, 0, 0));
+	for (uint i = 0; i < ROUNDS + WARM; i++)
+		stamped(&wait, (uint *)shared->server[i]);
+	for (;;)
+		sc(__NR_exit_group, 0, 0, 0, 0, 0, 0);
+}
+
+/** A signal that nobody waits for, then one that runs a waiter of higher priority, until that one is
+ *  back from its wait. */
+static void measure_signal(void)
+{
+	long fd = check("notification", sc(IPC_NOTIFICATION, 0, 0, 0, 0, 0, 0));
+	struct args call = {IPC_SIGNAL, (ulong)fd, 1, {0}};
+	for (uint i = 0; i < ROUNDS; i++)
+		values[i] = cost_of(&call);
+	result("signal", mode());
+	check("try_wait", sc(IPC_TRY_WAIT, fd, 1, 0, 0, 0, 0));
+	long pid = check("clone", sc(__NR_clone, 17, 0, 0, 0, 0, 0));
+	if (pid == 0)
+		waiter(fd);
+	yield_a_while();
+	for (uint i = 0; i < ROUNDS + WARM; i++)
+		stamped(&call, (uint *)shared->client[i]);
+	for (uint i = 0; i < ROUNDS; i++)
+		values[i] = shared->server[WARM + i][1] - shared->client[WARM + i][0] - OVERHEAD_BEFORE -
+			    OVERHEAD_AFTER - 1;
+	result("signal_switch", mode());
+	check("wait4", sc(__NR_wait4, pid, 0, 0, 0, 0, 0));
+	check("close", sc(__NR_close, fd, 0, 0, 0, 0, 0));
+}
+
+/** One message of 4 words into a port and out again. */
+static void measure_port(void)
+{
+	long fd = check("port", sc(IPC_PORT, 0, 0, 0, 0, 0, 0));
+	struct args send = {IPC_PORT_SEND, (ulong)fd, IPC_TAG(0, 4), {1, 2, 3, 4}};
+	struct args recv = {IPC_PORT_RECV, (ulong)fd, 0, {0}};
+	for (uint i = 0; i < ROUNDS; i++) {
+		values[i] = cost_of(&send);
+		values[i] += cost_of(&recv);
+	}
+	result("port_send_recv_4", mode());
+	check("close", sc(__NR_close, fd, 0, 0, 0, 0, 0));
 }
 
 static int run(void)
@@ -318,6 +373,8 @@ static int run(void)
 	measure(0, 0, "call_0", "reply_recv_0");
 	measure(4, 0, "call_4", "reply_recv_4");
 	measure(8, 0, "call_8", "reply_recv_8");
+	measure_signal();
+	measure_port();
 	measure(0, 1, "call_0_fpu", "reply_recv_0_fpu");
 	put("ipcbench done");
 	flush();

@@ -213,7 +213,7 @@ static struct grant *clear_slot(struct fdtable *table, uint32_t fd)
 struct grant *fd_lookup_get(struct fdtable *table, uint64_t fd)
 {
 	irqflags_t flags = hal_irq_save(); // no switch between the look-up and the reference
-	struct grant *grant = fd <= UINT32_MAX ? fd_lookup(table, (uint32_t)fd) : NULL;
+	struct grant *grant = fd_lookup_wide(table, fd);
 	if (grant && !grant_try_get(grant))
 		grant = NULL;
 	hal_irq_restore(flags);

@@ -2,6 +2,7 @@
 // Notifications: 64 bits that are set from any context and taken by who waits for them.
 #pragma once
 
+#include <hal/trapframe.h>
 #include <lib/list.h>
 #include <object/grant.h>
 #include <object/poll.h>
@@ -28,6 +29,9 @@ must_check err_t ipc_notification_create(struct grant **grant);
  *  Any context; the caller keeps @notification alive (a reference, or interrupts off since the
  *  look-up). */
 err_t ipc_signal(struct notification *notification, uint64_t bits);
+
+/** The call on current's frame: descriptor and bits there, the result goes there. Interrupts on. */
+void ipc_signal_call(struct trapframe *tf);
 
 /** Take all bits of @mask that are set into *@taken; if there is none, wait for one until @deadline.
  *  0, -ETIMEDOUT, -EINTR, -EPIPE (closed meanwhile). Context: thread, with a reference. */

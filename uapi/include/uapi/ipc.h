@@ -30,8 +30,17 @@
 #define IPC_WAIT 0x1010 // (fd, mask, deadline): take those bits of mask that are set → tag
 #define IPC_TRY_WAIT 0x1011 // (fd, mask)
 #define IPC_BIND 0x1012 // (fd, bits, target fd, events): set them when target is ready; bits 0: unbind
+#define IPC_PORT 0x1013 // (-, capacity): new port → descriptor with all rights
+#define IPC_CHANNEL 0x1014 // (-, capacity): new channel → a descriptor of each end, in words 0 and 1
+#define IPC_PORT_SEND 0x1015 // on ports and channels
+#define IPC_PORT_TRY_SEND 0x1016
+#define IPC_PORT_RECV 0x1017
+#define IPC_PORT_TRY_RECV 0x1018
 #define IPC_NR_FIRST 0x1000
-#define IPC_NR_LAST 0x1012
+#define IPC_NR_LAST 0x1018
+
+#define IPC_PORT_CAPACITY 16 // messages, when none is given
+#define IPC_PORT_CAPACITY_MAX 1024
 
 // The tag: bits 0-3 number of words (more than 8 count as 8), bits 4-31 free for the programs (label),
 // bit 32 an argument block is given (word 0 points to it), bits 33-63 must be 0 on the way in.
@@ -40,6 +49,8 @@
 #define IPC_TAG_LABEL_SHIFT 4
 #define IPC_TAG(label, words) ((unsigned long)(label) << IPC_TAG_LABEL_SHIFT | (words))
 #define IPC_TAG_BLOCK (1ul << 32)
+// In, to a port: overtakes the messages that are not urgent.
+#define IPC_TAG_URGENT (1ul << 63)
 // Out, with an error status: the request had been taken by a server and may have been executed.
 #define IPC_TAG_TAKEN (1ul << 33)
 // Out, with a message: how many descriptors and how many bytes came with it.

@@ -52,6 +52,13 @@ static inline struct grant *fd_lookup(struct fdtable *table, uint32_t fd)
 	return likely(fd < fd_array_of(slots)->size) ? load_dependent(&slots[fd]) : NULL;
 }
 
+/** The same for a number from a native call's register. */
+static inline struct grant *fd_lookup_wide(struct fdtable *table, uint64_t fd)
+{
+	struct grant *_Atomic *slots = load_dependent(&table->slots);
+	return likely(fd < fd_array_of(slots)->size) ? load_dependent(&slots[fd]) : NULL;
+}
+
 /** The same with a reference, for what may sleep. NULL too when its last holder lets go right now. */
 must_check struct grant *fd_lookup_get(struct fdtable *table, uint64_t fd);
 
