@@ -215,14 +215,8 @@ static enum hal_irq_trigger trigger_of(uint32_t flags)
 	}
 }
 
-err_t dt_irq(int node, unsigned index, uint32_t *irq, enum hal_irq_trigger *trigger)
+err_t dt_irq_cells(const uint32_t *cells, unsigned n, uint32_t *irq, enum hal_irq_trigger *trigger)
 {
-	uint32_t cells[FDT_INTR_CELLS_MAX];
-	unsigned n;
-	int intc;
-	err_t err = fdt_interrupts(&hal_fdt, node, index, cells, &n, &intc);
-	if (err)
-		return err;
 	switch (n) {
 	case 1: // PLIC
 		*irq = cells[0];
@@ -241,4 +235,13 @@ err_t dt_irq(int node, unsigned index, uint32_t *irq, enum hal_irq_trigger *trig
 	default:
 		return -EINVAL;
 	}
+}
+
+err_t dt_irq(int node, unsigned index, uint32_t *irq, enum hal_irq_trigger *trigger)
+{
+	uint32_t cells[FDT_INTR_CELLS_MAX];
+	unsigned n;
+	int intc;
+	err_t err = fdt_interrupts(&hal_fdt, node, index, cells, &n, &intc);
+	return err ? err : dt_irq_cells(cells, n, irq, trigger);
 }

@@ -30,6 +30,7 @@ static struct {
 	uint32_t inputs;
 } ioapics[PC_IOAPICS_MAX];
 static unsigned ioapic_count;
+static uint32_t messages; // interrupts below VECTORS that are messages, from the top (lock)
 static struct spinlock lock;
 
 static uint32_t reg_read(unsigned i, uint32_t reg)
@@ -73,9 +74,17 @@ static err_t change_entry(uint32_t irq, unsigned half, uint32_t clear, uint32_t 
 	return 0;
 }
 
+/** Message interrupts have no entry: the device was told all. */
+static bool is_message(uint32_t irq)
+{
+	return irq < VECTORS && irq >= VECTORS - messages;
+}
+
 static err_t ioapic_set_trigger(uint32_t irq, enum hal_irq_trigger trigger)
 {
 	uint32_t set = 0;
+	if (is_message(irq))
+		return 0;
 	if (trigger == HAL_IRQ_LEVEL_HIGH || trigger == HAL_IRQ_LEVEL_LOW)
 		set |= ENTRY_LEVEL;
 	if (trigger == HAL_IRQ_LEVEL_LOW || trigger == HAL_IRQ_EDGE_FALLING)
@@ -85,6 +94,8 @@ static err_t ioapic_set_trigger(uint32_t irq, enum hal_irq_trigger trigger)
 
 static err_t ioapic_set_target(uint32_t irq, cpuid_t cpu)
 {
+	if (is_message(irq))
+		return 0;
 	if (cpu >= bootinfo.cpu_count || bootinfo.cpus[cpu].hwid > PHYSICAL_ID_MAX)
 		return -EINVAL;
 	return change_entry(irq, 1, 0xff000000u, (uint32_t)bootinfo.cpus[cpu].hwid << 24);
@@ -112,6 +123,30 @@ static void ioapic_send_ipi(cpuid_t cpu)
 	x86_lapic_send((uint32_t)bootinfo.cpus[cpu].hwid, X86_LAPIC_FIXED | X86_VECTOR_IPI);
 }
 
+/** The first number behind the last input. */
+static uint32_t inputs_end(void)
+{
+	uint32_t end = PC_ISA_IRQS;
+	for (unsigned i = 0; i < ioapic_count; i++)
+		end = max(end, ioapics[i].gsi_base + ioapics[i].inputs);
+	return end;
+}
+
+/** To the boot CPU, which is never taken off (SDM volume 3, 11.11). */
+static err_t ioapic_take_message(uint32_t *irq, uint64_t *address, uint32_t *data)
+{
+	err_t err = -ENOSPC;
+	irqflags_t flags = spin_lock_irqsave(&lock);
+	if (inputs_end() + messages < VECTORS && bootinfo.cpus[0].hwid <= PHYSICAL_ID_MAX) {
+		*irq = VECTORS - ++messages;
+		*address = PC_LAPIC_ADDR | bootinfo.cpus[0].hwid << 12;
+		*data = X86_VECTOR_IRQ_FIRST + *irq;
+		err = 0;
+	}
+	spin_unlock_irqrestore(&lock, flags);
+	return err;
+}
+
 static struct irqchip_ops ops = {
 	.name = "I/O APIC",
 	.init_cpu = lapic_init_cpu,
@@ -121,6 +156,7 @@ static struct irqchip_ops ops = {
 	.unmask = ioapic_unmask,
 	.eoi = ioapic_eoi,
 	.send_ipi = ioapic_send_ipi,
+	.take_message = ioapic_take_message,
 };
 
 const struct irqchip_ops *hal_irqchip;

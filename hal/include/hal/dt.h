@@ -52,6 +52,9 @@ unsigned dt_probe(enum dt_class class);
 /** Interrupt @index of @node as a global number (GIC: INTID; PLIC, APLIC: source) and how it is
  *  triggered. -ENOENT, -EINVAL. */
 must_check err_t dt_irq(int node, unsigned index, uint32_t *irq, enum hal_irq_trigger *trigger);
+/** The same for a specifier of @n cells that came through an interrupt map. */
+must_check err_t dt_irq_cells(const uint32_t *cells, unsigned n, uint32_t *irq,
+			      enum hal_irq_trigger *trigger);
 
 /** Take up to @len bytes of /chosen's rng-seed, each once. Returns how many there were. */
 size_t dt_take_rng_seed(void *buf, size_t len);

@@ -23,6 +23,8 @@ struct irqchip_ops {
 	/** Finish: the level-triggered source may interrupt again. After the handler ran. */
 	void (*eoi)(uint32_t irq);
 	void (*send_ipi)(cpuid_t cpu);
+	/** A new interrupt that a device raises by writing *@data to *@address. -ENOSPC. NULL: none can. */
+	err_t (*take_message)(uint32_t *irq, uint64_t *address, uint32_t *data);
 };
 
 /** The root controller; NULL before hal_irqchip_init(). */
