@@ -4,6 +4,7 @@
 
 #include <kernel/assert.h>
 #include <mm/slab.h>
+#include <sched/sched.h>
 #include <uapi/errno.h>
 
 #define LEVELS_MAX 9 // 2^54 pages and more: all of int64_t bytes
@@ -137,4 +138,27 @@ void page_tree_take(struct page_tree *tree, uint64_t index)
 	store_relaxed(&path[1]->slots[slot_of(index, 0)], 0);
 	path[1]->count--;
 	prune(tree, path, index, 1, levels);
+}
+
+unsigned page_tree_take_some(struct page_tree *tree, uint64_t *first, uint64_t last, struct list *taken)
+{
+	unsigned count = 0;
+	struct frame *frame = NULL;
+	while (count < PAGE_TREE_BATCH && (frame = page_tree_next(tree, first)) && *first <= last) {
+		page_tree_take(tree, *first);
+		list_push_back(taken, &frame->node);
+		count++;
+	}
+	return count;
+}
+
+void page_tree_put_taken(struct list *taken)
+{
+	unsigned count = 0;
+	struct frame *frame;
+	while ((frame = list_pop_front_entry(taken, struct frame, node))) {
+		frame_put(frame);
+		if (++count % PAGE_TREE_BATCH == 0)
+			sched_preempt_point();
+	}
 }

@@ -43,3 +43,10 @@ must_check err_t page_tree_add(struct page_tree *tree, uint64_t index, struct fr
 struct frame *page_tree_next(const struct page_tree *tree, uint64_t *index);
 /** Take the frame at @index out, which is there. */
 void page_tree_take(struct page_tree *tree, uint64_t index);
+
+#define PAGE_TREE_BATCH 256
+/** Take up to PAGE_TREE_BATCH frames of [*@first, @last] out, onto @taken; *@first moves on. Returns how
+ *  many: fewer means all. */
+unsigned page_tree_take_some(struct page_tree *tree, uint64_t *first, uint64_t last, struct list *taken);
+/** Drop the references of the frames on @taken. */
+void page_tree_put_taken(struct list *taken);

@@ -259,10 +259,16 @@ err_t vnode_resize(struct vnode *vnode, uint64_t size);
 /** Someone wrote data: times, set-user-id bits. Locked for writing. */
 void vnode_written(struct vnode *vnode);
 
+/** mm_object_ops.describe of its mappings. Takes the lock of names. */
+void vnode_describe(struct vnode *vnode, char *buf, size_t len, uint64_t *inode);
+
 // mount.c
 void mount_init(void);
 bool mount_is_read_only(const struct vnode *vnode);
 uint64_t mount_flags(const struct fs_super *super);
+
+// ninep_vnode.c
+void ninep_init(void);
 
 // tmpfs.c, devtmpfs.c
 extern const struct fs_type tmpfs_type;

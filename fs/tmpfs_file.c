@@ -14,7 +14,6 @@ enum { FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2, FALLOC_ZERO_RANGE = 16 };
 
 #define PAGE_MASK ((uint64_t)HAL_PAGE_SIZE - 1)
 #define BLOCKS_PER_PAGE (HAL_PAGE_SIZE / 512)
-#define TAKE_BATCH 256
 
 static struct tmpfs_file *file_of(const struct vnode *vnode)
 {
@@ -80,21 +79,15 @@ static err_t make_page(struct tmpfs_file *file, uint64_t index, struct frame **f
 	return add_page(file, index, fresh, frame);
 }
 
-/** Take up to TAKE_BATCH pages out of [*@first, @last] onto @taken; false: that was all. */
+/** Take some pages of [*@first, @last] out onto @taken; false: that was all. */
 static bool take_batch(struct tmpfs_file *file, uint64_t *first, uint64_t last, struct list *taken)
 {
-	unsigned count = 0;
-	struct frame *frame = NULL;
 	spin_lock(&file->object.lock);
-	while (count < TAKE_BATCH && (frame = page_tree_next(&file->pages, first)) && *first <= last) {
-		page_tree_take(&file->pages, *first);
-		list_push_back(taken, &frame->node);
-		count++;
-	}
+	unsigned count = page_tree_take_some(&file->pages, first, last, taken);
 	file->vnode.blocks -= count * BLOCKS_PER_PAGE;
 	spin_unlock(&file->object.lock);
 	fetch_sub_release(&tmpfs_of(&file->vnode)->pages, count);
-	return count == TAKE_BATCH;
+	return count == PAGE_TREE_BATCH;
 }
 
 /** Pages [@first, @last] become holes: out of the tree, out of all mappings, then free. */
@@ -107,13 +100,7 @@ static void drop_pages(struct tmpfs_file *file, uint64_t first, uint64_t last, b
 		sched_preempt_point();
 	if (is_mapped)
 		mm_object_unmap(&file->object, first, last);
-	unsigned count = 0;
-	struct frame *frame;
-	while ((frame = list_pop_front_entry(&taken, struct frame, node))) {
-		frame_put(frame);
-		if (++count % TAKE_BATCH == 0)
-			sched_preempt_point();
-	}
+	page_tree_put_taken(&taken);
 }
 
 /** Zero [@start, @end), which lies in one page, if that is there. */
@@ -426,14 +413,7 @@ static void object_put_ref(struct mm_object *object)
 
 static void object_describe(struct mm_object *object, char *buf, size_t len, uint64_t *inode)
 {
-	struct vnode *vnode = &file_of_object(object)->vnode;
-	*inode = vnode->ino;
-	names_lock();
-	int64_t path = vnode->name ? dentry_path_locked(vnode->name, fs_current_root(), buf, len)
-				   : -ENOENT;
-	names_unlock();
-	if (path < 0)
-		strlcpy(buf, path == -ENOENT ? "/ (deleted)" : "/...", len);
+	vnode_describe(&file_of_object(object)->vnode, buf, len, inode);
 }
 
 static const struct mm_object_ops object_ops = {

@@ -150,3 +150,14 @@ err_t vnode_setattr(struct vnode *vnode, const struct fs_setattr *attr)
 	sched_write_unlock(&vnode->lock);
 	return 0;
 }
+
+void vnode_describe(struct vnode *vnode, char *buf, size_t len, uint64_t *inode)
+{
+	*inode = vnode->ino;
+	names_lock();
+	int64_t path = vnode->name ? dentry_path_locked(vnode->name, fs_current_root(), buf, len)
+				   : -ENOENT;
+	names_unlock();
+	if (path < 0)
+		strlcpy(buf, path == -ENOENT ? "/ (deleted)" : "/...", len);
+}
