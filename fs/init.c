@@ -12,4 +12,5 @@ void fs_init(void)
 	unix_init();
 	mount_init();
 	devtmpfs_init();
+	ninep_init();
 }
