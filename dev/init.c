@@ -6,6 +6,7 @@
 #include <uapi/errno.h>
 
 #include "pty.h"
+#include "virtio.h"
 
 static const struct {
 	const char *name;
@@ -68,4 +69,5 @@ void dev_init(void)
 	console_init();
 	make_nodes();
 	mount_nodes();
+	virtio_9p_init();
 }
