@@ -22,6 +22,7 @@ class Machine:
     chain: str = 'direct'
     cpus: int = 0  # the only number there is
     mem: str = ''  # the only size there is
+    has_pci: bool = True
     before_serial: tuple = ()  # serial lines that come before the console's
     timeout: int = 120  # seconds that a boot to the shell may take on a busy host
 
@@ -50,7 +51,7 @@ def _arm(about, board, cpu='cortex-a72', **more):
 
 def _raspi(about, chain, **more):
     """The board's stdout-path is the mini UART, QEMU's second serial line."""
-    return _arm(about, 'raspi4b', chain=chain, cpus=4, mem='2G', before_serial=('-serial', 'null'),
+    return _arm(about, 'raspi4b', chain=chain, cpus=4, mem='2G', has_pci=False, before_serial=('-serial', 'null'),
                 **more)
 
 
@@ -62,7 +63,7 @@ MACHINES = {
     'x86_64': _x86('PC (q35), QEMU hands over by PVH', 'q35'),
     'x86_64-pc': _x86('older PC (i440FX), by PVH', 'pc'),
     'x86_64-min': _x86('PC (q35), the least processor: qemu64', 'q35', 'qemu64', 'qemu64'),
-    'microvm': _x86('microvm: no PCI, no legacy timers, by PVH', 'microvm'),
+    'microvm': _x86('microvm: no PCI, no legacy timers, by PVH', 'microvm', has_pci=False),
     'x86_64-bios': _x86('PC (q35), GRUB from a CD on SeaBIOS', 'q35', chain='grub-cd'),
     'x86_64-bios-disk': _x86('older PC (i440FX), GRUB from a disk on SeaBIOS', 'pc', chain='grub-disk'),
     'x86_64-bios-usb': _x86('PC (q35), GRUB from a USB stick on SeaBIOS', 'q35', chain='grub-usb'),
@@ -130,6 +131,19 @@ def medium_line(name, medium, serial, cpus=None, mem=None, cpu=None):
             '-m', _only(name, 'memory', mem, machine.mem, '512M'),
             '-nodefaults', '-no-user-config', '-nic', 'none', '-display', 'none', '-no-reboot',
             *medium, *machine.extra, *machine.before_serial, *serial]
+
+
+def share_line(name, shares):
+    """QEMU's arguments for @shares, pairs of tag and host folder. The guest acts on them as whoever runs
+    QEMU."""
+    if shares and not find(name).has_pci:
+        raise Failure('%s has no PCI bus, so it can share no folders' % name, 2)
+    line = []
+    for tag, folder in shares:
+        line += ['-fsdev', 'local,id=%s,path=%s,security_model=none,multidevs=remap'
+                 % (tag, folder.replace(',', ',,')),
+                 '-device', 'virtio-9p-pci,fsdev=%s,mount_tag=%s' % (tag, tag)]
+    return line
 
 
 def kernel_booted(name, kernel, scratch):

@@ -46,9 +46,13 @@ def root_archive(arch, init=None):
     return tree.bytes()
 
 
-def write_initrd(path, base, add=(), command=None):
-    """Write @base (the bytes of an archive) and, after it, a second archive with @add and @command."""
+def write_initrd(path, base, add=(), command=None, shares=()):
+    """Write @base (the bytes of an archive) and, after it, a second archive with @add and @command, and
+    the table of what init mounts: @shares, pairs of host and guest folder."""
     more = cpio.Archive(known=cpio.folders(base))
+    if shares:
+        more.file('etc/fstab', ''.join('%s %s 9p defaults 0 0\n' % (share_tag(number), fstab_word(guest))
+                                       for number, (_, guest) in enumerate(shares)).encode())
     for words in add:
         source, target = split_add(words)
         more.host(source, target)
@@ -74,3 +78,26 @@ def split_add(words):
     elif target.endswith('/') and not os.path.isdir(source):
         target += name
     return source, target
+
+
+def split_share(words):
+    """HOSTDIR[:GUESTDIR] as both paths; the guest's is absolute, /mnt by default."""
+    source, target = words, '/mnt'
+    if not os.path.isdir(source) and ':' in words:
+        source, target = words.rsplit(':', 1)
+    if not os.path.isdir(source):
+        raise Failure('--share: there is no folder %s here' % source, 2)
+    if not target.startswith('/') or os.path.normpath(target) == '/':
+        raise Failure('--share: %s is not a folder of the guest: it must begin with / and not be /'
+                      % (target or '""'), 2)
+    return os.path.abspath(source), os.path.normpath(target)
+
+
+def share_tag(number):
+    """The name that the guest mounts a shared folder by."""
+    return 'share%d' % number
+
+
+def fstab_word(path):
+    """As fstab(5) wants blanks and backslashes written."""
+    return ''.join('\\%03o' % ord(c) if c in ' \t\n\\' else c for c in path)

@@ -16,14 +16,16 @@ def run_verb(args):
         return 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     machine = machines.find(args.machine)
+    shares = [rootfs.split_share(words) for words in args.share]
+    machines.share_line(args.machine, shares)  # refuses early
     kernel, base = kernel_and_root(args, machine.arch)
     if machine.chain != 'direct':
         packages.media()
     with tempfile.TemporaryDirectory(prefix='run-', dir=BUILD) as name:
         scratch = pathlib.Path(name)
         initrd = scratch / 'initrd.cpio'
-        rootfs.write_initrd(initrd, base, args.add, args.command)
-        return boot(args, kernel, initrd, scratch)
+        rootfs.write_initrd(initrd, base, args.add, args.command, shares)
+        return boot(args, kernel, initrd, scratch, shares)
 
 
 def kernel_and_root(args, arch):
@@ -43,7 +45,7 @@ def kernel_and_root(args, arch):
     return kernel, rootfs.root_archive(arch, BUILD / preset / 'user/init')
 
 
-def boot(args, kernel, initrd, scratch):
+def boot(args, kernel, initrd, scratch, shares=()):
     append = args.append
     is_framed = args.command is not None
     if is_framed:
@@ -51,6 +53,8 @@ def boot(args, kernel, initrd, scratch):
     line = machines.qemu_line(args.machine, kernel, initrd, append, args.cpus, args.mem,
                               guest.PIPES if is_framed or not sys.stdin.isatty() else guest.TERMINAL,
                               args.icount, args.gdb, scratch)
+    line += machines.share_line(args.machine, [(rootfs.share_tag(number), folder)
+                                               for number, (folder, _) in enumerate(shares)])
     if args.gdb:
         note('gdb: file %s, then target remote :1234'
              % (kernel.parent / 'halcyon.elf').relative_to(BUILD.parent))

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <mntent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,6 +35,34 @@ static void mount_all(void)
 	// In memory already, as the root is.
 	mkdir("/tmp", 01777);
 	mkdir("/run", 0755);
+}
+
+static void make_folders(const char *path)
+{
+	char part[4096];
+	for (const char *end = strchr(path + 1, '/'); end; end = strchr(end + 1, '/')) {
+		snprintf(part, sizeof(part), "%.*s", (int)(end - path), path);
+		mkdir(part, 0755);
+	}
+	mkdir(path, 0755);
+}
+
+/** What /etc/fstab names besides: the folders that `./halcyon run --share` shares. */
+static void mount_table(void)
+{
+	FILE *table = setmntent("/etc/fstab", "re");
+	struct mntent *entry;
+	while (table && (entry = getmntent(table))) {
+		if (hasmntopt(entry, "noauto"))
+			continue;
+		make_folders(entry->mnt_dir);
+		if (mount(entry->mnt_fsname, entry->mnt_dir, entry->mnt_type,
+			  hasmntopt(entry, "ro") ? MS_RDONLY : 0, NULL) != 0)
+			fprintf(stderr, "init: %s cannot be mounted at %s: %s\n", entry->mnt_fsname,
+				entry->mnt_dir, strerror(errno));
+	}
+	if (table)
+		endmntent(table);
 }
 
 static void set_host_name(void)
@@ -87,6 +116,7 @@ int main(void)
 {
 	mount_all();
 	open_console();
+	mount_table();
 	set_host_name();
 	if (chdir("/") != 0)
 		perror("init: /");
