@@ -13,6 +13,12 @@
 // caller that left by a signal has changed the word, and calls anew only through a new receive, which
 // overwrites the hint. The memory of threads and endpoints is type-stable, so stale hints may be read.
 //
+// A message that needs copying (transfer.c) takes time and may sleep, with no lock held. Meanwhile the
+// partner is CLAIMED: only the thread that copies ends its wait, or puts it back if it fails itself.
+//
+// Operations through a grant that dies are ended with -EBADF before its memory goes: so a queued
+// thread's `grant` can always be looked at. A request that was taken is answered all the same.
+//
 // Against a signal in the moment of blocking: the blocking side sets ipc.state, then (full fence)
 // looks at `pending`; the signalling side sets `pending`, then (full fence) looks at ipc.state, and if
 // that is not IDLE takes the endpoint's lock, under which the blocking side finishes or backs out.
@@ -36,12 +42,14 @@ static void endpoint_constructor(void *memory)
 	spin_init(&ep->lock);
 	list_init(&ep->receivers);
 	list_init(&ep->senders);
+	list_init(&ep->claimed);
 }
 
 void ipc_init(void)
 {
 	endpoint_cache = slab_cache_create_stable("endpoint", sizeof(struct endpoint), 16,
 						  endpoint_constructor);
+	ipc_args_init();
 }
 
 // ---- ends of waits ------------------------------------------------------------------------------
@@ -77,10 +85,11 @@ static void drop_reply_right(struct thread *server)
 
 void ipc_thread_exit(void)
 {
+	ipc_args_end();
 	drop_reply_right(current_thread());
 }
 
-void upcall_ipc_interrupt(struct thread *thread)
+void ipc_end_wait(struct thread *thread, err_t status)
 {
 	struct endpoint *ep = load_acquire(&thread->ipc.endpoint);
 	if (!ep)
@@ -91,13 +100,18 @@ void upcall_ipc_interrupt(struct thread *thread)
 			 load_relaxed(&thread->ipc.endpoint) == ep;
 	if (is_queued) {
 		list_remove(&thread->ipc.node);
-		ipc_complete(thread, -EINTR, 0);
+		ipc_complete(thread, status, 0);
 	} else if (state == IPC_AWAITING_REPLY) {
 		struct thread *server = load_acquire(&thread->ipc.server);
 		if (server && claim_caller(thread, server))
-			ipc_complete(thread, -EINTR, IPC_TAG_TAKEN);
+			ipc_complete(thread, status, IPC_TAG_TAKEN);
 	}
 	spin_unlock_irqrestore(&ep->lock, flags);
+}
+
+void upcall_ipc_interrupt(struct thread *thread)
+{
+	ipc_end_wait(thread, -EINTR);
 }
 
 // ---- life ---------------------------------------------------------------------------------------
@@ -124,18 +138,48 @@ static void endpoint_grant_new(struct object *object, uint32_t rights)
 		fetch_add_relaxed(&container_of(object, struct endpoint, object)->recv_grants, 1);
 }
 
+static bool is_dead(const struct thread *thread)
+{
+	return !load_relaxed(&thread->ipc.grant->rights);
+}
+
+/** End the operations in @queue whose grant has died (lock held). */
+static void end_dead(struct list *queue)
+{
+	struct thread *thread, *next;
+	list_for_each_entry_safe(thread, next, queue, ipc.node) {
+		if (is_dead(thread)) {
+			list_remove(&thread->ipc.node);
+			ipc_complete(thread, -EBADF, 0);
+		}
+	}
+}
+
 static void endpoint_grant_gone(struct object *object, uint32_t rights)
 {
 	struct endpoint *ep = container_of(object, struct endpoint, object);
+	struct thread *thread;
 	if ((rights & IPC_RIGHT_RECV) && fetch_sub_acq_rel(&ep->recv_grants, 1) == 1)
 		close_endpoint(ep);
+	irqflags_t flags = spin_lock_irqsave(&ep->lock);
+	end_dead(&ep->senders);
+	end_dead(&ep->receivers);
+	list_for_each_entry(thread, &ep->claimed, ipc.node)
+		thread->ipc.is_revoked |= !thread->ipc.is_revoked && is_dead(thread);
+	spin_unlock_irqrestore(&ep->lock, flags);
 }
 
+static void free_endpoint(struct quiesce *head)
+{
+	slab_free(endpoint_cache, container_of(head, struct endpoint, quiesce));
+}
+
+/** After a grace period: a look-up that came before must not find a new endpoint in this one's place. */
 static void endpoint_destroy(struct object *object)
 {
 	struct endpoint *ep = container_of(object, struct endpoint, object);
 	close_endpoint(ep);
-	slab_free(endpoint_cache, ep);
+	quiesce_defer(&ep->quiesce, free_endpoint);
 }
 
 static const struct object_ops endpoint_ops = {
@@ -179,22 +223,47 @@ static void enqueue(struct list *queue, struct thread *thread)
 	list_insert_before(at, &thread->ipc.node);
 }
 
-/** Block current in @state on @ep, whose lock is held and is released. Backs out, with -EINTR in the
- *  frame, if a signal or kill is pending; else never returns. */
-static void block(struct endpoint *ep, struct list *queue, enum ipc_state state, irqflags_t flags)
+/** As one who came before all of its priority. */
+static void enqueue_first(struct list *queue, struct thread *thread)
+{
+	struct list *at = queue->next;
+	while (at != queue && goes_before(list_entry(at, struct thread, ipc.node), thread))
+		at = at->next;
+	list_insert_before(at, &thread->ipc.node);
+}
+
+static bool is_disturbed(const struct thread *thread)
+{
+	return load_relaxed(&thread->pending) & ~IPC_PENDING;
+}
+
+/** current backs out because it is disturbed: it looks at that before user mode, though whoever has set
+ *  `pending` may not have told this CPU yet. */
+static err_t back_out(void)
+{
+	sched_interrupt(current_thread());
+	return -EINTR;
+}
+
+/** Block current in @state on @ep, whose lock is held and is released, for an operation through
+ *  @grant. Backs out with -EINTR if a signal or kill is pending, with -EBADF if @grant has died; else
+ *  never returns. */
+static err_t block(struct endpoint *ep, struct grant *grant, enum ipc_state state, irqflags_t flags)
 {
 	struct thread *self = current_thread();
+	self->ipc.grant = grant;
+	self->ipc.badge = grant->badge;
 	store_relaxed(&self->ipc.endpoint, ep);
 	store_relaxed(&self->ipc.state, state);
+	if (self->ipc.args)
+		ipc_args_block(self);
 	fence_seq_cst();
-	if (load_relaxed(&self->pending)) {
+	if (is_disturbed(self) || is_dead(self)) {
 		store_relaxed(&self->ipc.state, IPC_IDLE);
 		spin_unlock_irqrestore(&ep->lock, flags);
-		hal_tf_set_result(self->tf, -EINTR);
-		return;
+		return is_disturbed(self) ? back_out() : -EBADF;
 	}
-	if (queue)
-		enqueue(queue, self);
+	enqueue(state == IPC_SENDING ? &ep->senders : &ep->receivers, self);
 	sched_prepare_block();
 	spin_unlock(&ep->lock);
 	sched_block_user();
@@ -209,7 +278,87 @@ static err_t find_endpoint(const struct trapframe *tf, uint32_t right, struct gr
 	err_t err = *grant ? grant_check(*grant, OBJECT_ENDPOINT, right) : -EBADF;
 	if (err)
 		return err;
-	return ipc_tag_is_valid(hal_tf_ipc_tag(tf)) ? 0 : -EINVAL;
+	return hal_tf_ipc_tag(tf) >> 33 ? -EINVAL : 0;
+}
+
+// ---- claimed partners -----------------------------------------------------------------------------
+
+/** Take @thread off its queue for a transfer; the endpoint is kept (lock held and released). */
+static void claim(struct endpoint *ep, struct thread *thread, irqflags_t flags)
+{
+	list_remove(&thread->ipc.node);
+	list_push_back(&ep->claimed, &thread->ipc.node);
+	thread->ipc.is_revoked = false;
+	store_relaxed(&thread->ipc.state, IPC_CLAIMED);
+	object_get(&ep->object);
+	spin_unlock_irqrestore(&ep->lock, flags);
+}
+
+/** End the claim before the partner's wait is ended: 0, or -EBADF if its grant has died. */
+static err_t unclaim(struct endpoint *ep, struct thread *thread)
+{
+	irqflags_t flags = spin_lock_irqsave(&ep->lock);
+	list_remove(&thread->ipc.node);
+	err_t err = thread->ipc.is_revoked ? -EBADF : 0;
+	spin_unlock_irqrestore(&ep->lock, flags);
+	return err;
+}
+
+static void end_claimed(struct endpoint *ep, struct thread *thread, err_t status)
+{
+	err_t err = unclaim(ep, thread);
+	ipc_complete(thread, err ? err : status, 0);
+	object_put(&ep->object);
+}
+
+/** Why @thread, which is put back in @state, must not wait on; 0: it must. */
+static err_t reason_to_end(struct endpoint *ep, struct thread *thread, enum ipc_state state)
+{
+	if (thread->ipc.is_revoked)
+		return -EBADF;
+	if (ep->is_closed)
+		return state == IPC_SENDING ? -EPIPE : -EBADF;
+	if (is_disturbed(thread))
+		return -EINTR;
+	return time_now() >= ipc_deadline(thread) ? -ETIMEDOUT : 0;
+}
+
+/** Nothing came of the transfer, and not by @thread's fault: it waits on, in @state, where it was. If
+ *  somebody for it has come meanwhile, it begins anew in its own context and finds him. */
+static void put_back(struct endpoint *ep, struct thread *thread, enum ipc_state state)
+{
+	bool is_sender = state == IPC_SENDING;
+	struct list *queue = is_sender ? &ep->senders : &ep->receivers;
+	irqflags_t flags = spin_lock_irqsave(&ep->lock);
+	list_remove(&thread->ipc.node);
+	store_relaxed(&thread->ipc.state, state);
+	fence_seq_cst(); // as in block()
+	err_t err = reason_to_end(ep, thread, state);
+	if (err) {
+		ipc_complete(thread, err, 0);
+	} else if (list_is_empty(is_sender ? &ep->receivers : &ep->senders)) {
+		enqueue_first(queue, thread);
+	} else {
+		thread->ipc.args->retry = state;
+		store_release(&thread->ipc.state, IPC_IDLE);
+		sched_wake(thread);
+	}
+	spin_unlock_irqrestore(&ep->lock, flags);
+	object_put(&ep->object);
+}
+
+/** Is the descriptor still what it was before the transfer? */
+static err_t find_again(const struct trapframe *tf, uint32_t right, struct endpoint *ep, uint64_t *badge)
+{
+	struct grant *grant;
+	irqflags_t flags = hal_irq_save();
+	err_t err = find_endpoint(tf, right, &grant);
+	if (!err && ipc_endpoint_of(grant) != ep)
+		err = -EBADF;
+	if (!err)
+		*badge = grant->badge;
+	hal_irq_restore(flags);
+	return err;
 }
 
 // ---- sending ------------------------------------------------------------------------------------
@@ -221,154 +370,355 @@ noreturn_fn static void await_reply(struct endpoint *ep)
 {
 	struct thread *self = current_thread();
 	fence_seq_cst();
-	bool is_pending = load_relaxed(&self->pending);
+	bool is_pending = is_disturbed(self);
 	spin_unlock(&ep->lock);
 	if (is_pending)
 		upcall_ipc_interrupt(self);
 	sched_block_user();
 }
 
-/** current's request goes to @receiver, which is off the queue. */
-static void hand_to_receiver(struct thread *receiver, uint64_t badge, bool wants_reply)
+/** current's request goes to @receiver, which is off the queue (@ep's lock held, released). A call
+ *  then waits for the reply and does not return. */
+static void hand_to_receiver(struct endpoint *ep, struct thread *receiver, uint64_t badge,
+			     bool wants_reply, irqflags_t flags)
 {
 	struct thread *self = current_thread();
 	ipc_copy_request(receiver->tf, self->tf, self->proc.ids, badge);
+	ipc_copy_args(receiver->tf, self);
 	receiver->ipc.reply_to = wants_reply ? self : NULL;
-	if (!wants_reply)
+	if (!wants_reply) {
+		wake_with_message(receiver);
+		spin_unlock_irqrestore(&ep->lock, flags);
 		return;
+	}
+	store_relaxed(&self->ipc.endpoint, ep);
+	if (self->ipc.args)
+		ipc_args_block(self);
 	store_relaxed(&self->ipc.state, IPC_AWAITING_REPLY);
 	store_release(&self->ipc.server, receiver);
+	sched_prepare_block(); // before the receiver can reply
+	wake_with_message(receiver);
+	await_reply(ep);
 }
 
-static void send_request(struct trapframe *tf, enum ipc_mode mode, bool wants_reply)
+/** The same, with more than registers hold (not locked). False: it came to nothing because of
+ *  @receiver, whose receive has ended; the request is for the next one. */
+static bool carry_to_receiver(struct trapframe *tf, struct endpoint *ep, struct thread *receiver,
+			      bool wants_reply, err_t *err)
+{
+	struct ipc_cargo cargo;
+	bool is_receivers;
+	uint64_t badge;
+	*err = ipc_cargo_prepare(current_thread(), receiver, &cargo, &is_receivers);
+	if (*err && is_receivers) {
+		end_claimed(ep, receiver, *err);
+		return false;
+	}
+	if (!*err) {
+		*err = find_again(tf, IPC_RIGHT_SEND, ep, &badge);
+		if (*err)
+			ipc_cargo_cancel(&cargo);
+	}
+	if (*err) {
+		put_back(ep, receiver, IPC_RECEIVING);
+		return true;
+	}
+	if (unclaim(ep, receiver)) {
+		ipc_cargo_cancel(&cargo);
+		ipc_complete(receiver, -EBADF, 0);
+		object_put(&ep->object);
+		return false;
+	}
+	ipc_cargo_commit(&cargo);
+	irqflags_t flags = hal_irq_save();
+	object_put(&ep->object); // its memory stays until the next switch
+	spin_lock(&ep->lock);
+	hand_to_receiver(ep, receiver, badge, wants_reply, flags);
+	return true;
+}
+
+/** One attempt; true: *@err is the result. */
+static bool try_send_request(struct trapframe *tf, enum ipc_mode mode, bool wants_reply, err_t *err)
 {
 	struct thread *self = current_thread();
 	struct grant *grant;
 	irqflags_t flags = hal_irq_save(); // no switch between the look-up and the lock
-	err_t err = find_endpoint(tf, IPC_RIGHT_SEND, &grant);
-	if (err) {
+	*err = find_endpoint(tf, IPC_RIGHT_SEND, &grant);
+	if (*err) {
 		hal_irq_restore(flags);
-		hal_tf_set_result(tf, err);
-		return;
+		return true;
 	}
 	struct endpoint *ep = ipc_endpoint_of(grant);
 	spin_lock(&ep->lock);
 	struct thread *receiver = list_first_entry(&ep->receivers, struct thread, ipc.node);
 	if (!receiver && (ep->is_closed || mode == IPC_TRY)) {
-		err = ep->is_closed ? -EPIPE : -EAGAIN;
+		*err = ep->is_closed ? -EPIPE : -EAGAIN;
 		spin_unlock_irqrestore(&ep->lock, flags);
-		hal_tf_set_result(tf, err);
-		return;
+		return true;
 	}
 	self->ipc.wants_reply = wants_reply;
-	self->ipc.badge = grant->badge;
 	if (!receiver) {
-		block(ep, &ep->senders, IPC_SENDING, flags);
-		return;
+		*err = block(ep, grant, IPC_SENDING, flags);
+		return true;
 	}
-	if (wants_reply && load_relaxed(&self->pending)) { // not taken yet: may be repeated
+	if (wants_reply && is_disturbed(self)) { // not taken yet: may be repeated
 		spin_unlock_irqrestore(&ep->lock, flags);
-		hal_tf_set_result(tf, -EINTR);
-		return;
+		*err = back_out();
+		return true;
 	}
-	store_relaxed(&self->ipc.endpoint, ep);
+	if (ipc_has_cargo(self)) {
+		claim(ep, receiver, flags);
+		return carry_to_receiver(tf, ep, receiver, wants_reply, err);
+	}
 	list_remove(&receiver->ipc.node);
-	hand_to_receiver(receiver, grant->badge, wants_reply);
-	if (wants_reply)
-		sched_prepare_block(); // before the receiver can reply
-	wake_with_message(receiver);
-	if (wants_reply)
-		await_reply(ep);
-	spin_unlock_irqrestore(&ep->lock, flags);
-	hal_tf_set_result(tf, 0);
+	hand_to_receiver(ep, receiver, grant->badge, wants_reply, flags);
+	return true;
+}
+
+static void send_request(struct trapframe *tf, enum ipc_mode mode, bool wants_reply)
+{
+	err_t err = ipc_cargo_check(current_thread());
+	while (!err && !try_send_request(tf, mode, wants_reply, &err))
+		err = 0;
+	ipc_args_end();
+	hal_tf_set_result(tf, err);
+}
+
+static void begin_request(struct trapframe *tf, enum ipc_mode mode, bool wants_reply)
+{
+	err_t err = ipc_args_begin(tf);
+	if (err)
+		hal_tf_set_result(tf, err);
+	else
+		send_request(tf, mode, wants_reply);
 }
 
 void ipc_call(struct trapframe *tf, enum ipc_mode mode)
 {
-	send_request(tf, mode, true);
+	begin_request(tf, mode, true);
 }
 
 void ipc_send(struct trapframe *tf, enum ipc_mode mode)
 {
-	send_request(tf, mode, false);
+	begin_request(tf, mode, false);
 }
 
 // ---- receiving and replying ---------------------------------------------------------------------
+
+/** @caller waits for current's answer. */
+static void await_current(struct thread *caller)
+{
+	store_relaxed(&caller->ipc.state, IPC_AWAITING_REPLY);
+	store_release(&caller->ipc.server, current_thread());
+}
+
+/** @caller, which was CLAIMED until now, waits for a reply: whatever came meanwhile ends that. */
+static void end_if_disturbed(struct thread *caller, nsec_t deadline)
+{
+	fence_seq_cst();
+	if (is_disturbed(caller))
+		ipc_end_wait(caller, -EINTR);
+	else if (time_now() >= deadline)
+		ipc_end_wait(caller, -ETIMEDOUT);
+}
 
 /** Take the request of @sender, which is off the queue, into current's frame. */
 static void take_request(struct thread *sender)
 {
 	struct thread *self = current_thread();
 	ipc_copy_request(self->tf, sender->tf, sender->proc.ids, sender->ipc.badge);
-	if (!sender->ipc.wants_reply) {
-		self->ipc.reply_to = NULL;
-		hal_tf_set_result(sender->tf, 0);
-		wake_with_message(sender);
+	ipc_copy_args(self->tf, sender);
+	if (sender->ipc.wants_reply) {
+		self->ipc.reply_to = sender;
+		await_current(sender);
 		return;
 	}
-	self->ipc.reply_to = sender;
-	store_relaxed(&sender->ipc.state, IPC_AWAITING_REPLY);
-	store_release(&sender->ipc.server, self);
+	self->ipc.reply_to = NULL;
+	hal_tf_set_result(sender->tf, 0);
+	wake_with_message(sender);
 }
 
-void ipc_recv(struct trapframe *tf, enum ipc_mode mode)
+/** The same with more than registers hold, @sender being CLAIMED until now. */
+static void take_cargo(struct thread *sender, struct ipc_cargo *cargo)
+{
+	nsec_t deadline = ipc_deadline(sender);
+	bool wants_reply = sender->ipc.wants_reply;
+	ipc_cargo_commit(cargo);
+	take_request(sender);
+	if (wants_reply)
+		end_if_disturbed(sender, deadline);
+}
+
+/** The same for one whose message is more than registers. False: it came to nothing because of
+ *  @sender, whose operation has ended; look for the next one. */
+static bool carry_from_sender(struct trapframe *tf, struct endpoint *ep, struct thread *sender,
+			      err_t *err)
+{
+	struct ipc_cargo cargo;
+	bool is_receivers;
+	uint64_t badge;
+	*err = ipc_cargo_prepare(sender, current_thread(), &cargo, &is_receivers);
+	if (*err && !is_receivers) {
+		end_claimed(ep, sender, *err);
+		return false;
+	}
+	if (!*err) {
+		*err = find_again(tf, IPC_RIGHT_RECV, ep, &badge);
+		if (*err)
+			ipc_cargo_cancel(&cargo);
+	}
+	if (*err) {
+		put_back(ep, sender, IPC_SENDING);
+		return true;
+	}
+	bool is_dead = unclaim(ep, sender);
+	if (is_dead) {
+		ipc_cargo_cancel(&cargo);
+		ipc_complete(sender, -EBADF, 0);
+	} else {
+		take_cargo(sender, &cargo);
+	}
+	object_put(&ep->object);
+	return !is_dead;
+}
+
+/** One attempt; true: *@err is the result. */
+static bool try_receive(struct trapframe *tf, enum ipc_mode mode, err_t *err)
 {
 	struct grant *grant;
-	drop_reply_right(current_thread());
 	irqflags_t flags = hal_irq_save();
-	err_t err = find_endpoint(tf, IPC_RIGHT_RECV, &grant);
-	if (err) {
+	*err = find_endpoint(tf, IPC_RIGHT_RECV, &grant);
+	if (*err) {
 		hal_irq_restore(flags);
-		hal_tf_set_result(tf, err);
-		return;
+		return true;
 	}
 	struct endpoint *ep = ipc_endpoint_of(grant);
 	spin_lock(&ep->lock);
 	struct thread *sender = list_first_entry(&ep->senders, struct thread, ipc.node);
+	if (sender && ipc_has_cargo(sender)) {
+		claim(ep, sender, flags);
+		return carry_from_sender(tf, ep, sender, err);
+	}
 	if (sender) {
 		list_remove(&sender->ipc.node);
 		take_request(sender);
 		spin_unlock_irqrestore(&ep->lock, flags);
 	} else if (ep->is_closed || mode == IPC_TRY) {
-		err = ep->is_closed ? -EBADF : -EAGAIN;
+		*err = ep->is_closed ? -EBADF : -EAGAIN;
 		spin_unlock_irqrestore(&ep->lock, flags);
-		hal_tf_set_result(tf, err);
 	} else {
-		block(ep, &ep->receivers, IPC_RECEIVING, flags);
+		*err = block(ep, grant, IPC_RECEIVING, flags);
 	}
+	return true;
 }
 
-/** Answer the caller whose right is in current's slot: 0, -ESRCH (empty slot), -EPIPE (it has left),
- *  -EINVAL (bad tag; the right stays). */
+static void receive(struct trapframe *tf, enum ipc_mode mode)
+{
+	err_t err;
+	drop_reply_right(current_thread());
+	while (!try_receive(tf, mode, &err))
+		;
+	ipc_args_end();
+	hal_tf_set_result(tf, err);
+}
+
+void ipc_recv(struct trapframe *tf, enum ipc_mode mode)
+{
+	err_t err = ipc_args_begin(tf);
+	if (err)
+		hal_tf_set_result(tf, err);
+	else
+		receive(tf, mode);
+}
+
+void ipc_resume(struct trapframe *tf)
+{
+	struct thread *self = current_thread();
+	struct ipc_args *args = self->ipc.args;
+	enum ipc_state retry = args ? args->retry : IPC_IDLE;
+	if (retry == IPC_IDLE) {
+		ipc_args_end();
+		return;
+	}
+	args->retry = IPC_IDLE;
+	if (retry == IPC_SENDING)
+		send_request(tf, IPC_BLOCKING, self->ipc.wants_reply);
+	else
+		receive(tf, IPC_BLOCKING);
+}
+
+/** Long message and descriptors of current's answer to @caller, which is claimed. */
+static err_t carry_reply(struct thread *caller)
+{
+	struct ipc_cargo cargo;
+	bool is_callers;
+	store_relaxed(&caller->ipc.state, IPC_CLAIMED);
+	err_t err = ipc_cargo_prepare(current_thread(), caller, &cargo, &is_callers);
+	if (!err) {
+		ipc_cargo_commit(&cargo);
+		return 0;
+	}
+	// An answer that is too long is the server's mistake: it may send another one.
+	if (!is_callers || err == -EMSGSIZE) {
+		nsec_t deadline = ipc_deadline(caller);
+		await_current(caller);
+		end_if_disturbed(caller, deadline);
+		return err;
+	}
+	ipc_complete(caller, err, IPC_TAG_TAKEN);
+	return -EPIPE;
+}
+
+/** Answer the caller whose right is in current's slot: 0, -ESRCH (empty slot), -EPIPE (it has left, or
+ *  could not take the answer), -EINVAL, -EMSGSIZE, -EFAULT, -EBADF, -EPERM (the right stays). */
 static err_t reply(struct trapframe *tf)
 {
 	struct thread *self = current_thread(), *caller = self->ipc.reply_to;
-	if (!ipc_tag_is_valid(hal_tf_ipc_tag(tf)))
+	if (hal_tf_ipc_tag(tf) >> 33)
 		return -EINVAL;
 	if (!caller)
 		return -ESRCH;
-	self->ipc.reply_to = NULL;
-	if (!claim_caller(caller, self))
+	if (!claim_caller(caller, self)) {
+		self->ipc.reply_to = NULL;
 		return -EPIPE;
+	}
+	err_t err = ipc_has_cargo(self) ? carry_reply(caller) : 0;
+	if (!err || err == -EPIPE)
+		self->ipc.reply_to = NULL;
+	if (err)
+		return err;
 	ipc_copy_reply(caller->tf, self->tf);
+	ipc_copy_args(caller->tf, self);
 	wake_with_message(caller);
 	return 0;
 }
 
 void ipc_reply(struct trapframe *tf)
 {
-	hal_tf_set_result(tf, reply(tf));
+	err_t err = ipc_args_begin(tf);
+	if (!err) {
+		err = reply(tf);
+		ipc_args_end();
+	}
+	hal_tf_set_result(tf, err);
 }
 
 /** A caller that has left meanwhile is no error here: the server goes on to the next request. */
 void ipc_reply_recv(struct trapframe *tf)
 {
 	struct grant *grant;
-	err_t err = find_endpoint(tf, IPC_RIGHT_RECV, &grant);
+	err_t err = ipc_args_begin(tf);
+	if (err) {
+		hal_tf_set_result(tf, err);
+		return;
+	}
+	err = find_endpoint(tf, IPC_RIGHT_RECV, &grant);
 	if (!err)
 		err = reply(tf);
-	if (err && err != -EPIPE)
-		hal_tf_set_result(tf, err);
-	else
-		ipc_recv(tf, IPC_BLOCKING);
+	if (!err || err == -EPIPE) {
+		receive(tf, IPC_BLOCKING);
+		return;
+	}
+	ipc_args_end();
+	hal_tf_set_result(tf, err);
 }

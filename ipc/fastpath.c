@@ -103,10 +103,12 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 		return slow_path(tf);
 	// A queued sender would have to be taken now; a second waiting receiver has its turn first.
 	if (unlikely(!list_is_empty(&ep->senders) || !list_is_empty(&ep->receivers) ||
-		     ep->is_closed || !may_switch_to(cpu, self, caller))) {
+		     ep->is_closed || !load_relaxed(&grant->rights) ||
+		     !may_switch_to(cpu, self, caller))) {
 		spin_unlock(&ep->lock);
 		return slow_path(tf);
 	}
+	self->ipc.grant = grant; // alive under the lock: if it dies later, we are found in the queue
 	store_relaxed(&self->ipc.endpoint, ep);
 	store_relaxed(&self->ipc.state, IPC_RECEIVING);
 	fence_seq_cst();

@@ -3,6 +3,8 @@
 #pragma once
 
 #include <ipc/endpoint.h>
+#include <kernel/time.h>
+#include <mm/ucopy.h>
 #include <sched/thread.h>
 
 /** Put the request of @from, sent through a grant with @badge, into the frame @to of a receiver. The
@@ -29,7 +31,7 @@ static always_inline void ipc_copy_reply(struct trapframe *to, const struct trap
 		hal_tf_copy_ipc_words(to, from, tag & 0xf); // above 8: as 8
 }
 
-/** The register path knows words and label. */
+/** The fast path knows words and label. */
 static always_inline bool ipc_tag_is_valid(uint64_t tag)
 {
 	return !(tag >> 32);
@@ -39,3 +41,75 @@ static always_inline bool ipc_tag_is_valid(uint64_t tag)
  *  frame, the thread becomes ready. The caller has claimed it (unlinked it under the endpoint's lock,
  *  or won its `server` word). */
 void ipc_complete(struct thread *thread, err_t status, uint64_t tag_bits);
+
+/** End whatever endpoint operation @thread is blocked in with @status, if it still waits and nobody has
+ *  claimed it. Any context. */
+void ipc_end_wait(struct thread *thread, err_t status);
+
+// ---- args.c ---------------------------------------------------------------------------------------
+
+/** An operation's argument block in kernel memory. */
+struct ipc_args {
+	struct timer timer; // of the deadline
+	struct thread *thread;
+	uaddr_t at; // of the block
+	bool is_timed; // own; the timer was set
+	enum ipc_state retry; // woken without a result: begin SENDING or RECEIVING again (put_back())
+	uint64_t carried; // IPC_TAG_FDS and _BYTES of what was sent
+	struct ipc_block block;
+};
+
+void ipc_args_init(void);
+/** Read the block that current's tag in @tf announces, if it does: 0, -EFAULT, -ENOMEM, -EINVAL,
+ *  -EMSGSIZE (more than a message can be). */
+must_check err_t ipc_args_begin(const struct trapframe *tf);
+/** current, with an argument block, is about to block: the deadline counts, and the way back is by
+ *  ipc_resume(). Interrupts off. */
+void ipc_args_block(struct thread *self);
+/** Until when @thread may stay blocked. */
+static inline nsec_t ipc_deadline(const struct thread *thread)
+{
+	return thread->ipc.args ? thread->ipc.args->block.deadline : NSEC_NEVER;
+}
+
+/** current's operation has ended. */
+void ipc_args_end(void);
+
+/** @thread's message is more than registers. */
+static inline bool ipc_has_cargo(const struct thread *thread)
+{
+	const struct ipc_args *args = thread->ipc.args;
+	return unlikely(args) && (args->block.send_bytes | args->block.send_fd_count);
+}
+
+/** After ipc_copy_request() or ipc_copy_reply(): what @from's argument block adds to the frame of @to. */
+static inline void ipc_copy_args(struct trapframe *to, const struct thread *from)
+{
+	const struct ipc_args *args = from->ipc.args;
+	uint64_t tag = hal_tf_ipc_tag(from->tf);
+	if (likely(!args))
+		return;
+	hal_tf_set_ipc_tag(to, (tag & UINT32_MAX) | args->carried);
+	if (tag & 0xf)
+		hal_tf_set_ipc_word(to, 0, args->block.word0);
+}
+
+// ---- transfer.c -----------------------------------------------------------------------------------
+
+struct ipc_cargo {
+	struct thread *from, *to; // one is current, the other claimed
+	struct grant *grants[IPC_FDS_MAX]; // with a reference
+	int slots[IPC_FDS_MAX]; // reserved in @to's table
+	unsigned grant_count, slot_count;
+};
+
+/** Do current's descriptors for sending exist, and may they be sent? -EBADF, -EPERM. */
+must_check err_t ipc_cargo_check(const struct thread *self);
+/** All of a transfer that can fail. After an error nothing is left of it but bytes in the receiver's
+ *  buffer; *@is_receivers: the reason lies with @to (-EMSGSIZE, -EFAULT, -EMFILE, -ENOMEM), else with
+ *  @from (-EFAULT, -EBADF, -EPERM). May sleep. */
+must_check err_t ipc_cargo_prepare(struct thread *from, struct thread *to, struct ipc_cargo *cargo,
+				   bool *is_receivers);
+void ipc_cargo_cancel(struct ipc_cargo *cargo);
+/** The rest: descriptors change hands. */
+void ipc_cargo_commit(struct ipc_cargo *cargo);

@@ -5,6 +5,7 @@
 #include "internal.h"
 
 #include <hal/trapframe.h>
+#include <ipc/endpoint.h>
 #include <kernel/upcall.h>
 #include <mm/ucopy.h>
 #include <object/cred.h>
@@ -309,6 +310,8 @@ void upcall_pending_work(struct trapframe *tf)
 	for (;;) {
 		uint32_t pending = load_acquire(&self->pending);
 		struct siginfo info;
+		if (pending & IPC_PENDING)
+			ipc_resume(tf);
 		if (pending & PEND_EXIT)
 			proc_exit_thread(process->exit_status);
 		if (pending & PEND_START)

@@ -186,6 +186,10 @@ int fd_install_at(struct fdtable *table, struct grant *grant, uint32_t fd, uint3
 		return -ENOMEM;
 	}
 	struct grant *old = load_relaxed(&array_of(table)->slots[fd]);
+	if (!old && bitmap_test(array_of(table)->open, fd)) {
+		spin_unlock(&table->lock);
+		return -EBUSY; // as Linux: somebody is about to fill it
+	}
 	if (!old)
 		table->count++;
 	set_slot(table, fd, grant, flags);
@@ -193,6 +197,33 @@ int fd_install_at(struct fdtable *table, struct grant *grant, uint32_t fd, uint3
 	if (old)
 		grant_put(old);
 	return (int)fd;
+}
+
+int fd_reserve(struct fdtable *table, uint32_t flags)
+{
+	return fd_install(table, NULL, 0, flags);
+}
+
+void fd_fill(struct fdtable *table, uint32_t fd, struct grant *grant)
+{
+	spin_lock(&table->lock);
+	store_release(&array_of(table)->slots[fd], grant);
+	spin_unlock(&table->lock);
+}
+
+static void free_slot(struct fdtable *table, uint32_t fd)
+{
+	bitmap_clear(array_of(table)->open, fd);
+	bitmap_clear(array_of(table)->cloexec, fd);
+	table->first_free = min(table->first_free, fd);
+	table->count--;
+}
+
+void fd_unreserve(struct fdtable *table, uint32_t fd)
+{
+	spin_lock(&table->lock);
+	free_slot(table, fd);
+	spin_unlock(&table->lock);
 }
 
 /** Empty slot @fd (lock held): the grant that was there, or NULL. */
@@ -203,11 +234,20 @@ static struct grant *clear_slot(struct fdtable *table, uint32_t fd)
 	if (!grant)
 		return NULL;
 	store_relaxed(&array->slots[fd], NULL);
-	bitmap_clear(array->open, fd);
-	bitmap_clear(array->cloexec, fd);
-	table->first_free = min(table->first_free, fd);
-	table->count--;
+	free_slot(table, fd);
 	return grant;
+}
+
+void fd_close_moved(struct fdtable *table, uint32_t fd, struct grant *grant)
+{
+	spin_lock(&table->lock);
+	struct fd_array *array = array_of(table);
+	bool is_there = fd < array->size && load_relaxed(&array->slots[fd]) == grant;
+	if (is_there)
+		(void)clear_slot(table, fd);
+	spin_unlock(&table->lock);
+	if (is_there)
+		grant_put(grant);
 }
 
 struct grant *fd_lookup_get(struct fdtable *table, uint64_t fd)

@@ -3,6 +3,7 @@
 #include <hal/cache.h>
 #include <kernel/assert.h>
 #include <lib/string.h>
+#include <mm/ucopy.h>
 #include <sched/sched.h>
 #include <uapi/errno.h>
 
@@ -231,6 +232,46 @@ err_t mm_space_write(struct mm_space *space, vaddr_t addr, const void *buf, size
 		frame_put(frame);
 	}
 	return 0;
+}
+
+/** The two directions differ in one call each. */
+static err_t copy_page(struct frame *frame, vaddr_t there, vaddr_t here, size_t len, bool is_write)
+{
+	char *page = (char *)frame_direct(frame) + there % HAL_PAGE_SIZE;
+	if (!is_write)
+		return mm_copy_out(here, page, len);
+	err_t err = mm_copy_in(page, here, len);
+	frame_written(frame);
+	return err;
+}
+
+static err_t copy_pages(struct mm_space *space, vaddr_t there, vaddr_t here, size_t len, bool is_write,
+			bool *is_theirs)
+{
+	err_t err = 0;
+	*is_theirs = false;
+	for (size_t part; !err && len > 0; there += part, here += part, len -= part) {
+		struct frame *frame;
+		part = in_page(there, len);
+		err = mm_space_pin(space, there, is_write, &frame);
+		if (err) {
+			*is_theirs = true;
+			return err == -ENOMEM ? err : -EFAULT;
+		}
+		err = copy_page(frame, there, here, part, is_write);
+		frame_put(frame);
+	}
+	return err;
+}
+
+err_t mm_copy_to_space(struct mm_space *space, vaddr_t there, vaddr_t here, size_t len, bool *is_theirs)
+{
+	return copy_pages(space, there, here, len, true, is_theirs);
+}
+
+err_t mm_copy_from_space(struct mm_space *space, vaddr_t there, vaddr_t here, size_t len, bool *is_theirs)
+{
+	return copy_pages(space, there, here, len, false, is_theirs);
 }
 
 err_t mm_futex_key(struct mm_space *space, vaddr_t addr, bool is_private, struct mm_key *key)

@@ -102,6 +102,15 @@ static inline long ipc_call1(long fd, uint64_t *word, uint64_t *taken)
 	return status;
 }
 
+/** Native call with an argument block; the words of @m are those of the message, word 0 too. */
+static inline long ipc_with(long number, long fd, struct message *m, struct ipc_block *block)
+{
+	block->word0 = m->words[0];
+	m->words[0] = (uintptr_t)block;
+	m->tag |= IPC_TAG_BLOCK;
+	return ipc(number, fd, m);
+}
+
 /** Wait until thread @tid of process @pid sleeps. */
 static inline void until_blocked(pid_t pid, pid_t tid)
 {

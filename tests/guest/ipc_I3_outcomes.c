@@ -38,7 +38,8 @@ static void check_refusals(void)
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		check_status(OPS[i], recv_only, IPC_TAG(1, 1), -EPERM);
-		check_status(OPS[i], endpoint, 1ul << 32, -EINVAL);
+		check_status(OPS[i], endpoint, IPC_TAG_BLOCK, -EFAULT); // word 0 is no address
+		check_status(OPS[i], endpoint, 1ul << 33, -EINVAL);
 		check_status(OPS[i], endpoint, 1ul << 63, -EINVAL);
 	}
 	for (unsigned i = 0; i < 3; i++)

@@ -198,7 +198,7 @@ static void check_any_moment(void)
 			threads[t] = start_thread(call_until_closed, (void *)t);
 		usleep((useconds_t)(i * 37 % 3000));
 		CHECK_IS(kill(server, SIGKILL), 0);
-		wait_status(server);
+		CHECK_IS(WTERMSIG(wait_status(server)), SIGKILL); // and it did not see its receive end
 		for (int t = 0; t < 4; t++)
 			CHECK_IS(pthread_join(threads[t], NULL), 0);
 		drop();

@@ -16,8 +16,10 @@ struct endpoint {
 	struct spinlock lock; // l
 	struct list receivers; // threads in IPC_RECEIVING, FIFO within priority (l)
 	struct list senders; // threads in IPC_SENDING, FIFO within priority (l)
+	struct list claimed; // threads in IPC_CLAIMED that were in one of the two (l)
 	_Atomic uint32_t recv_grants; // living grants with IPC_RIGHT_RECV; closed at 0
 	uint32_t is_closed; // (l)
+	struct quiesce quiesce; // its memory is freed when no look-up can lead to it
 };
 static_assert(sizeof(struct endpoint) <= 256, "an idle endpoint costs at most 256 bytes");
 
@@ -36,6 +38,10 @@ void ipc_send(struct trapframe *tf, enum ipc_mode mode);
 void ipc_recv(struct trapframe *tf, enum ipc_mode mode);
 void ipc_reply(struct trapframe *tf);
 void ipc_reply_recv(struct trapframe *tf);
+
+/** current, whose operation had an argument block, was blocked in it and is on its way to user mode with
+ *  the result in @tf: the rest of the operation. Does not return if it has to wait on. */
+void ipc_resume(struct trapframe *tf);
 
 /** The current thread ends or execs: its reply right is dropped, the caller gets -EPIPE. */
 void ipc_thread_exit(void);

@@ -7,7 +7,13 @@
 #include <lib/types.h>
 
 struct endpoint;
+struct grant;
+struct ipc_args;
 struct thread;
+
+/** Bit of thread.pending: an operation with an argument block has ended. Set before such a thread
+ *  blocks, so that the fast path does not resume it and that it comes by ipc_args_end() on its way out. */
+#define IPC_PENDING (1u << 31)
 
 /** What the thread is doing in an endpoint operation. In any state but IDLE it is blocked in the user
  *  kind (or about to be, with the endpoint's lock held) and is ended by ipc_complete() only. */
@@ -16,6 +22,7 @@ enum ipc_state {
 	IPC_SENDING, // queued at an endpoint: request not taken
 	IPC_RECEIVING, // queued at an endpoint
 	IPC_AWAITING_REPLY, // request taken; `server` holds the right to reply
+	IPC_CLAIMED, // a partner copies its long message or descriptors; nobody else may end the wait
 };
 
 struct ipc_part {
@@ -25,7 +32,11 @@ struct ipc_part {
 	 *  type-stable memory, so even then its lock may be taken. */
 	struct endpoint *_Atomic endpoint;
 	struct list node; // in the endpoint's queue (its lock)
-	uint64_t badge; // SENDING: of the grant that the request came through
+	/** SENDING, RECEIVING: what the operation came through, valid while the thread is linked: before
+	 *  a grant dies, such operations are ended. And its badge. */
+	struct grant *grant;
+	uint64_t badge;
+	uint32_t is_revoked; // CLAIMED: meanwhile that grant has died (endpoint's lock)
 	/** AWAITING_REPLY: who may reply. Whoever changes it from its value to NULL by
 	 *  compare-and-exchange (reply, death of the server, signal, kill) ends the wait. */
 	struct thread *_Atomic server;
@@ -34,4 +45,7 @@ struct ipc_part {
 	struct thread *reply_to;
 	struct list pi_owned; // PI futexes that it owns and others wait for (futex_pi.c)
 	uint32_t is_pi_closed; // it ends: it can own none any more (lock of pi_owned)
+	/** The argument block of the present operation, NULL = none. Others look at it only while the
+	 *  thread is blocked and theirs: off the queue, or their word in `server` replaced. */
+	struct ipc_args *args;
 };

@@ -71,9 +71,17 @@ must_check struct object *fd_lookup_object(struct fdtable *table, uint32_t fd);
  *  The descriptor, or -EMFILE, -ENOMEM (reference stays). */
 must_check int fd_install(struct fdtable *table, struct grant *grant, uint32_t min_fd,
 			  uint32_t flags);
-/** Put it into slot @fd, closing what was there: @fd, or -EBADF, -ENOMEM. */
+/** Put it into slot @fd, closing what was there: @fd, or -EBADF, -ENOMEM, -EBUSY
+ *  (reserved). */
 must_check int fd_install_at(struct fdtable *table, struct grant *grant, uint32_t fd,
 			     uint32_t flags);
+/** The same in two steps, for transfers that must not fail half-way: a slot that nobody can use or
+ *  take, then @grant for it (reference taken over), or the slot given back. */
+must_check int fd_reserve(struct fdtable *table, uint32_t flags);
+void fd_fill(struct fdtable *table, uint32_t fd, struct grant *grant);
+void fd_unreserve(struct fdtable *table, uint32_t fd);
+/** Close @fd if it is still @grant, to which the caller has a reference. */
+void fd_close_moved(struct fdtable *table, uint32_t fd, struct grant *grant);
 /** 0 or -EBADF. May sleep. */
 err_t fd_close(struct fdtable *table, uint32_t fd);
 /** Close [@first, @last] or, with FD_CLOEXEC, only mark them. */

@@ -173,6 +173,15 @@ must_check err_t mm_space_write(struct mm_space *space, vaddr_t addr, const void
 must_check err_t mm_space_pin(struct mm_space *space, vaddr_t addr, bool is_write,
 			      struct frame **frame);
 
+/** Copy between the current thread's memory at @here and that of @space, which is not current's or may
+ *  be, at @there: page by page through the direct map, each page held while it is copied; faults of
+ *  either side are resolved with no lock held. 0; -EFAULT and the like: *@is_theirs says of which
+ *  side; part may have been copied. May sleep. */
+must_check err_t mm_copy_to_space(struct mm_space *space, vaddr_t there, vaddr_t here, size_t len,
+				  bool *is_theirs);
+must_check err_t mm_copy_from_space(struct mm_space *space, vaddr_t there, vaddr_t here, size_t len,
+				    bool *is_theirs);
+
 /** A key for a shared futex: object+index or space+address of the word at @addr. */
 struct mm_key {
 	uintptr_t owner;

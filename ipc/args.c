@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: MIT
+// The argument block of an operation: read once, kept in kernel memory until the operation ends.
+//
+// A blocked thread keeps nothing on its kernel stack, so the copy is allocated. It goes when the
+// thread comes back to its own context: at the end of the call, or, if it had blocked, on its way to
+// user mode (IPC_PENDING), or at its exit. Until then the timer cannot end another operation than its
+// own: the next one begins after timer_cancel_sync().
+#include "internal.h"
+
+#include <kernel/assert.h>
+#include <mm/slab.h>
+#include <mm/ucopy.h>
+#include <uapi/errno.h>
+
+static struct slab_cache *args_cache;
+
+void ipc_args_init(void)
+{
+	args_cache = slab_cache_create("ipc-args", sizeof(struct ipc_args), 16);
+}
+
+static void timed_out(struct timer *timer)
+{
+	ipc_end_wait(container_of(timer, struct ipc_args, timer)->thread, -ETIMEDOUT);
+}
+
+static err_t check(const struct ipc_block *block)
+{
+	if (block->send_bytes > IPC_BYTES_MAX || block->recv_bytes > IPC_BYTES_MAX)
+		return -EMSGSIZE;
+	if (block->send_fd_count > IPC_FDS_MAX || block->recv_fd_count > IPC_FDS_MAX)
+		return -EINVAL;
+	bool is_ok = mm_user_range_ok(block->send_at, block->send_bytes) &&
+		     mm_user_range_ok(block->recv_at, block->recv_bytes);
+	return is_ok ? 0 : -EFAULT;
+}
+
+err_t ipc_args_begin(const struct trapframe *tf)
+{
+	struct thread *self = current_thread();
+	if (likely(!(hal_tf_ipc_tag(tf) & IPC_TAG_BLOCK)))
+		return 0;
+	struct ipc_args *args = slab_alloc(args_cache);
+	if (!args)
+		return -ENOMEM;
+	args->at = hal_tf_ipc_word(tf, 0);
+	err_t err = mm_copy_in(&args->block, args->at, sizeof(args->block));
+	if (!err)
+		err = check(&args->block);
+	if (err) {
+		slab_free(args_cache, args);
+		return err;
+	}
+	timer_init(&args->timer, timed_out);
+	args->thread = self;
+	args->is_timed = false;
+	args->retry = IPC_IDLE;
+	args->carried = 0;
+	self->ipc.args = args;
+	return 0;
+}
+
+void ipc_args_block(struct thread *self)
+{
+	struct ipc_args *args = self->ipc.args;
+	fetch_or_acq_rel(&self->pending, IPC_PENDING);
+	if (args->is_timed || args->block.deadline == IPC_NEVER)
+		return;
+	args->is_timed = true;
+	timer_set(&args->timer, args->block.deadline);
+}
+
+void ipc_args_end(void)
+{
+	struct thread *self = current_thread();
+	struct ipc_args *args = self->ipc.args;
+	if (!args)
+		return;
+	if (args->is_timed)
+		timer_cancel_sync(&args->timer);
+	fetch_and_acq_rel(&self->pending, ~IPC_PENDING);
+	self->ipc.args = NULL;
+	slab_free(args_cache, args);
+}
