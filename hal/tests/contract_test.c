@@ -249,6 +249,8 @@ TEST(hal, controllers_are_complete)
 {
 	EXPECT(hal_console && hal_console->name && hal_console->write && hal_console->read &&
 	       hal_console->input_irq && hal_console->enable_input);
+	EXPECT(hal_console_other != hal_console);
+	EXPECT(!hal_console_other_has_log || hal_console_other);
 	EXPECT(hal_irqchip && hal_irqchip->name && hal_irqchip->mask && hal_irqchip->unmask &&
 	       hal_irqchip->send_ipi);
 	EXPECT(hal_clock_name()[0] != 0);
