@@ -101,7 +101,8 @@ static err_t make(const struct fs_at *at, uint32_t mode, uint64_t rdev)
 	return err;
 }
 
-err_t names_make_socket(const struct fs_at *at, struct vnode **vnode)
+err_t names_make_socket(const struct fs_at *at, uint32_t mode, struct grant *published,
+			struct vnode **vnode)
 {
 	struct fs_walk walk;
 	names_lock();
@@ -109,9 +110,12 @@ err_t names_make_socket(const struct fs_at *at, struct vnode **vnode)
 	if (!err)
 		err = names_check_dir(walk.parent);
 	if (!err)
-		err = names_make_vnode(walk.parent, walk.name, walk.len, FS_IFSOCK | 0777, 0, vnode);
+		err = names_make_vnode(walk.parent, walk.name, walk.len, FS_IFSOCK | (mode & 0777), 0, vnode);
 	if (!err) {
 		vnode_get(*vnode);
+		if (published)
+			grant_get(published);
+		store_relaxed(&(*vnode)->published, published); // before it can be found
 		err = dir_add(walk.parent, walk.name, walk.len, *vnode);
 		if (err)
 			vnode_put(*vnode);

@@ -236,8 +236,10 @@ must_check err_t names_create(struct fs_dentry *dir, const char *name, size_t le
 /** Only the vnode. */
 must_check err_t names_make_vnode(struct fs_dentry *dir, const char *name, size_t len, uint32_t mode,
 				  uint64_t rdev, struct vnode **vnode);
-/** A socket at a path that must not exist: its vnode with a reference. Takes the lock. */
-must_check err_t names_make_socket(const struct fs_at *at, struct vnode **vnode);
+/** A socket at a path that must not exist, @published there (or NULL): its vnode with a reference. Takes
+ *  the lock. */
+must_check err_t names_make_socket(const struct fs_at *at, uint32_t mode, struct grant *published,
+				   struct vnode **vnode);
 /** Walk to a name that must not exist. walk_end() in any case. */
 must_check err_t names_walk_new(struct fs_walk *walk, const struct fs_at *at, bool is_dir);
 /** Remove the name @dentry, to which the caller has a reference. */

@@ -81,7 +81,7 @@ static err_t bind_path(struct unix_socket *socket, struct unix_address *address)
 	char path[FS_SOCKET_NAME_MAX + 1] = {0};
 	memcpy(path, address->name.text, address->name.len);
 	struct fs_at at = {FS_AT_CWD, path};
-	err_t err = names_make_socket(&at, &address->vnode);
+	err_t err = names_make_socket(&at, 0777, NULL, &address->vnode);
 	if (err)
 		return err == -EEXIST ? -EADDRINUSE : err;
 	sched_mutex_lock(&unix_lock);

@@ -17,6 +17,9 @@ void vnode_put(struct vnode *vnode)
 {
 	if (fetch_sub_acq_rel(&vnode->refs, 1) != 1)
 		return;
+	struct grant *published = load_relaxed(&vnode->published);
+	if (unlikely(published))
+		grant_put(published);
 	if (vnode->ops->evict)
 		vnode->ops->evict(vnode);
 	// Walks without references may still read mode, owner and link.

@@ -2,6 +2,7 @@
 // System calls of memory.
 #include "syscall.h"
 
+#include <ipc/region.h>
 #include <mm/space.h>
 #include <object/file.h>
 
@@ -41,11 +42,31 @@ static err_t get_file_object(uint32_t fd, unsigned prot, bool is_shared, struct 
 	return err;
 }
 
+/** The same of a region. */
+static err_t get_region_object(uint32_t fd, unsigned prot, bool is_shared, struct mm_map_request *request)
+{
+	struct grant *grant = fd_lookup_get(current_thread()->object.fds, fd);
+	if (!grant)
+		return -EBADF;
+	bool can_write = grant_allows(grant, OBJECT_REGION | IPC_RIGHT_WRITE);
+	err_t err = grant_check(grant, OBJECT_REGION, IPC_RIGHT_READ);
+	if (err == -EPERM || (!err && is_shared && (prot & HAL_PROT_WRITE) && !can_write))
+		err = -EACCES;
+	if (!err)
+		err = ipc_region_view(grant, &request->object);
+	if (is_shared && !can_write)
+		request->max_prot &= ~HAL_PROT_WRITE;
+	grant_put(grant);
+	return err;
+}
+
 static err_t get_object(uint32_t fd, unsigned prot, unsigned flags, struct mm_map_request *request)
 {
 	bool is_shared = flags & MAP_SHARED;
-	if (!(flags & MAP_ANONYMOUS))
-		return get_file_object(fd, prot, is_shared, request);
+	if (!(flags & MAP_ANONYMOUS)) {
+		err_t err = get_file_object(fd, prot, is_shared, request);
+		return err == -EBADF ? get_region_object(fd, prot, is_shared, request) : err;
+	}
 	if (!is_shared)
 		return 0;
 	request->offset = 0;

@@ -42,11 +42,26 @@ static uint32_t open_flags_of(uint32_t flags)
 	       (flags & ABI_O_NOFOLLOW ? FS_OPEN_NOFOLLOW : 0);
 }
 
+/** A descriptor of what a server has published there; -ENXIO: nothing. */
+static int64_t open_published(const struct fs_at *at, uint32_t flags)
+{
+	struct grant *grant;
+	err_t err = fs_open_published(at, flags & ABI_O_NOFOLLOW ? FS_NOFOLLOW : 0, &grant);
+	if (err)
+		return err;
+	int fd = fd_install(current_thread()->object.fds, grant, 0, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+	if (fd < 0)
+		grant_put(grant);
+	return fd;
+}
+
 static int64_t open_path(int dirfd, const char *path, uint32_t flags, uint32_t mode)
 {
 	struct fs_at at = {dirfd, path};
 	struct file *file;
 	err_t err = fs_open(&at, open_flags_of(flags), mode & 07777, &file);
+	if (unlikely(err == -ENXIO))
+		return open_published(&at, flags);
 	if (err)
 		return abi_restartable(err);
 	return file_install(file, flags & O_CLOEXEC ? FD_CLOEXEC : 0);

@@ -173,5 +173,9 @@ const native_syscall_fn native_syscalls[] = {
 	[IPC_PORT_TRY_SEND - IPC_NR_FIRST] = ipc_port_try_send,
 	[IPC_PORT_RECV - IPC_NR_FIRST] = ipc_port_recv,
 	[IPC_PORT_TRY_RECV - IPC_NR_FIRST] = ipc_port_try_recv,
+	[IPC_REGION - IPC_NR_FIRST] = native_region,
+	[IPC_REGION_SIZE - IPC_NR_FIRST] = native_region_size,
+	[IPC_REGION_MOVE - IPC_NR_FIRST] = native_region_move,
+	[IPC_PUBLISH - IPC_NR_FIRST] = native_publish,
 };
 _Static_assert(array_len(native_syscalls) == IPC_NR_LAST - IPC_NR_FIRST + 1, "all are there");

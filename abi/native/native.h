@@ -21,3 +21,7 @@ void native_try_wait(struct trapframe *tf);
 void native_bind(struct trapframe *tf);
 void native_port(struct trapframe *tf);
 void native_channel(struct trapframe *tf);
+void native_region(struct trapframe *tf);
+void native_region_size(struct trapframe *tf);
+void native_region_move(struct trapframe *tf);
+void native_publish(struct trapframe *tf);

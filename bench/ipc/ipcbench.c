@@ -311,7 +311,7 @@ static void measure_null(void)
 
 static void waiter(long fd)
 {
-	struct args wait = {IPC_WAIT, (ulong)fd, 1, {IPC_NO_DEADLINE}};
+	struct args wait = {IPC_WAIT, (ulong)fd, 1, {IPC_NEVER}};
 	int priority = 10;
 	check("sched_setscheduler", sc(__NR_sched_setscheduler, 0, SCHED_FIFO, (long)&priority, 0, 0, 0));
 	for (uint i = 0; i < ROUNDS + WARM; i++)

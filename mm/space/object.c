@@ -26,6 +26,7 @@ void object_init_once(void)
 void mm_object_init(struct mm_object *object, const struct mm_object_ops *ops)
 {
 	object->ops = ops;
+	object->identity = object;
 	spin_init(&object->lock);
 	list_init(&object->areas);
 	atomic_init(&object->unmaps, 0);

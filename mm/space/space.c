@@ -289,7 +289,7 @@ err_t mm_futex_key(struct mm_space *space, vaddr_t addr, bool is_private, struct
 	if (!area || area->start > addr)
 		err = -EFAULT;
 	else if (area->flags & MM_SHARED)
-		*key = (struct mm_key){(uintptr_t)area->object,
+		*key = (struct mm_key){(uintptr_t)area->object->identity,
 				       (area->first_page << HAL_PAGE_SHIFT) + (addr - area->start)};
 	sched_read_unlock(&space->lock);
 	return err;

@@ -90,12 +90,12 @@ static void check_outcomes(void)
 		CHECK_IS(kill(parent, SIGUSR1), 0);
 		_exit(0);
 	}
-	CHECK_IS(ipc3(IPC_WAIT, n, 1, IPC_NO_DEADLINE, 0), -EINTR);
+	CHECK_IS(ipc3(IPC_WAIT, n, 1, IPC_NEVER, 0), -EINTR);
 	CHECK_CHILD(child);
 	// A killed waiter takes nothing along.
 	child = check_fork();
 	if (child == 0) {
-		ipc3(IPC_WAIT, n, ALL, IPC_NO_DEADLINE, 0);
+		ipc3(IPC_WAIT, n, ALL, IPC_NEVER, 0);
 		_exit(1);
 	}
 	until_blocked(child, child);
@@ -112,7 +112,7 @@ static void check_closed(void)
 	pid_t child = check_fork(); // has both
 	if (child == 0) {
 		CHECK_IS(close((int)signaller), 0);
-		_exit(ipc3(IPC_WAIT, other, 1, IPC_NO_DEADLINE, 0) == 0 ? 0 : 1);
+		_exit(ipc3(IPC_WAIT, other, 1, IPC_NEVER, 0) == 0 ? 0 : 1);
 	}
 	CHECK_IS(close((int)other), 0);
 	CHECK_IS(ipc3(IPC_SIGNAL, signaller, 1, 0, 0), 0); // the child can still wait
@@ -144,7 +144,7 @@ static void check_none_lost(void)
 	}
 	pid_t helper = check_fork(); // wants the even ones only
 	for (uint64_t mask = helper ? ALL : 5;;) {
-		struct message m = { .tag = mask, .words = { IPC_NO_DEADLINE } };
+		struct message m = { .tag = mask, .words = { IPC_NEVER } };
 		CHECK_IS(ipc(IPC_WAIT, n, &m), 0);
 		for (unsigned i = 0; i < SIGNALLERS; i++) {
 			if (m.tag >> i & 1)
@@ -205,7 +205,7 @@ static void check_bind(void)
 	}
 	uint64_t got = 0;
 	while (got != 7) {
-		struct message m = { .tag = ALL, .words = { IPC_NO_DEADLINE } };
+		struct message m = { .tag = ALL, .words = { IPC_NEVER } };
 		CHECK_IS(ipc(IPC_WAIT, n, &m), 0);
 		got |= m.tag;
 	}

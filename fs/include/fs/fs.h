@@ -133,6 +133,13 @@ int64_t fs_read_kernel(struct file *file, void *buf, size_t len, uint64_t pos);
 /** Copy between files inside the kernel (sendfile, copy_file_range); positions as above. */
 int64_t fs_copy(struct file *in, int64_t *in_pos, struct file *out, int64_t *out_pos, size_t len);
 
+/** Make @at a name of @grant, to which it gets a reference: fs_open_published() gives it to who may write
+ *  to the file. Errors of mknod(2). */
+must_check err_t fs_publish(const struct fs_at *at, uint32_t mode, struct grant *grant);
+/** What is published at @at, with a reference: for open(2), when fs_open() says -ENXIO. -ENXIO: nothing,
+ *  or it was revoked; -EACCES. */
+must_check err_t fs_open_published(const struct fs_at *at, unsigned walk_flags, struct grant **grant);
+
 /** pipe2: a read end and a write end. */
 must_check err_t fs_pipe_create(uint32_t open_flags, struct file **read_end, struct file **write_end);
 

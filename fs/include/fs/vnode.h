@@ -31,6 +31,7 @@ struct vnode {
 	struct sched_rwlock lock; // data and attributes
 	struct fs_dentry *name; // one of its names, without a reference; NULL = none (n)
 	void *fifo; // pipe.c's, of a FIFO
+	struct grant *_Atomic published; // what opening it gives (publish.c); holds a reference
 	void *data; // the file system's own
 	struct quiesce quiesce;
 };

@@ -36,8 +36,12 @@
 #define IPC_PORT_TRY_SEND 0x1016
 #define IPC_PORT_RECV 0x1017
 #define IPC_PORT_TRY_RECV 0x1018
+#define IPC_REGION 0x1019 // (-, bytes): new region of zero pages → descriptor; mmap(2) maps it
+#define IPC_REGION_SIZE 0x101a // (fd) → bytes, in the tag
+#define IPC_REGION_MOVE 0x101b // (fd): its pages become those of a new region → descriptor
+#define IPC_PUBLISH 0x101c // (fd, rights, path, mode): open(2) of path gives a descriptor with rights
 #define IPC_NR_FIRST 0x1000
-#define IPC_NR_LAST 0x1018
+#define IPC_NR_LAST 0x101c
 
 #define IPC_PORT_CAPACITY 16 // messages, when none is given
 #define IPC_PORT_CAPACITY_MAX 1024
@@ -81,11 +85,12 @@ struct ipc_block {
 
 // Arguments behind the descriptor stand in tag, word 0, word 1 …: (fd, rights, badge) is fd, tag, word 0.
 
-// Deadlines are absolute, in nanoseconds of CLOCK_MONOTONIC; one that has passed still takes what is
-// there already.
-#define IPC_NO_DEADLINE (~0ul)
+// Deadlines are absolute, in nanoseconds of CLOCK_MONOTONIC, or IPC_NEVER; one that has passed still takes
+// what is there already.
 
 // Rights of a descriptor.
 #define IPC_RIGHT_SEND (1u << 0) // call, send, signal
 #define IPC_RIGHT_RECV (1u << 1) // receive, wait, bind
 #define IPC_RIGHT_GRANT (1u << 2) // restrict, mint and revoke; may be passed on
+#define IPC_RIGHT_WRITE IPC_RIGHT_SEND // of a region
+#define IPC_RIGHT_READ IPC_RIGHT_RECV

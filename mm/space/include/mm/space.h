@@ -109,6 +109,7 @@ struct mm_object_ops {
 /** Embedded by its owner (a vnode's page cache, a region). */
 struct mm_object {
 	const struct mm_object_ops *ops;
+	const struct mm_object *identity; // whose pages these are, for shared futexes: mostly its own
 	struct spinlock lock;
 	/** Areas that map this object: for truncation and revocation. */
 	struct list areas; // lock
