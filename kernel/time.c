@@ -53,6 +53,11 @@ nsec_t time_from_ticks(uint64_t ticks)
 	return scale(ticks, ns_per_tick);
 }
 
+uint64_t time_to_ticks(nsec_t ns)
+{
+	return scale(ns, ticks_per_ns);
+}
+
 nsec_t time_now(void)
 {
 	return ns_per_tick ? scale(hal_clock_read() - boot_ticks, ns_per_tick) : 0;

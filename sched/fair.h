@@ -3,6 +3,7 @@
 // fair bands work.
 #pragma once
 
+#include "deadline.h"
 #include "runq.h"
 
 extern uint64_t fair_bonus_ticks; // what a sleeper may be behind, and what makes it preempt
@@ -78,9 +79,8 @@ static inline void runq_charge(struct runq *rq, struct thread *curr, uint64_t no
 	rq->charge_stamp = now;
 	part->slice_left -= ran;
 	if (unlikely(part->band < BAND_SYSTEM)) {
-		if (part->band == BAND_REALTIME)
-			rt_charge(rq, (uint64_t)ran, now);
-		return; // else idle
+		runq_charge_special(rq, curr, (uint64_t)ran, now);
+		return;
 	}
 	struct fair_queue *queue = &rq->fair[part->band];
 	if (unlikely(part->vruntime_home != queue->home))
@@ -98,7 +98,7 @@ static inline struct thread *runq_first(struct runq *rq)
 		return NULL;
 	uint32_t band = (uint32_t)__builtin_ctz(bands);
 	if (unlikely(band < BAND_SYSTEM))
-		return rq->is_rt_throttled ? runq_first_throttled(rq) : rt_first(rq);
+		return runq_first_special(rq);
 	return rb_entry(rbtree_first(&rq->fair[band].tree), struct thread, sched.fair_node);
 }
 
@@ -114,8 +114,10 @@ static inline void runq_enqueue(struct runq *rq, struct thread *thread, enum enq
 	store_relaxed(&part->cpu, rq->cpu);
 	if (likely(part->band >= BAND_SYSTEM))
 		fair_enqueue(rq, thread, reason);
-	else
+	else if (part->band == BAND_REALTIME)
 		rt_enqueue(rq, thread, reason);
+	else if (!deadline_enqueue(rq, thread, reason))
+		return; // throttled
 	store_relaxed(&rq->ready_bands, load_relaxed(&rq->ready_bands) | 1u << part->band);
 	store_relaxed(&rq->ready_count, load_relaxed(&rq->ready_count) + 1);
 }
@@ -127,9 +129,14 @@ static inline void runq_dequeue(struct runq *rq, struct thread *thread)
 	assert(part->is_queued && load_relaxed(&part->cpu) == rq->cpu);
 	if (likely(part->band >= BAND_SYSTEM)) {
 		is_empty = fair_dequeue(rq, thread);
-	} else {
+	} else if (part->band == BAND_REALTIME) {
 		rt_dequeue(rq, thread);
 		is_empty = (rq->rt_bits[0] | rq->rt_bits[1]) == 0;
+	} else if (deadline_dequeue(rq, thread)) {
+		is_empty = rbtree_is_empty(&rq->deadlines);
+	} else {
+		part->is_queued = 0;
+		return; // it was throttled
 	}
 	part->is_queued = 0;
 	if (is_empty)

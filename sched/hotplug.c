@@ -39,7 +39,8 @@ static void look_whether_bound(void *arg, struct thread *thread)
 {
 	struct search *search = arg;
 	struct cpuset *affinity = load_acquire(&thread->sched.affinity);
-	if (affinity && load_relaxed(&thread->state) != THREAD_DEAD)
+	bool is_alive = load_relaxed(&thread->refs) && load_relaxed(&thread->state) != THREAD_DEAD;
+	if (affinity && is_alive)
 		search->is_bound |= !bitmap_intersects(affinity->bits, search->others->bits, CPUS_MAX);
 }
 
@@ -59,8 +60,9 @@ static struct thread *first_queued(struct runq *rq)
 	if (!bands)
 		return NULL;
 	uint32_t band = (uint32_t)__builtin_ctz(bands);
-	return band < BAND_SYSTEM ? rt_first(rq) :
-				    rb_entry(rbtree_first(&rq->fair[band].tree), struct thread, sched.fair_node);
+	if (band < BAND_SYSTEM)
+		return band == BAND_DEADLINE ? deadline_first(rq) : rt_first(rq);
+	return rb_entry(rbtree_first(&rq->fair[band].tree), struct thread, sched.fair_node);
 }
 
 /** Send one ready thread away. False: none is left. */

@@ -54,13 +54,19 @@ static void link_to_owner(struct sched_pi *pi)
 		list_remove(&pi->held_node);
 }
 
-static uint32_t rank_to_inherit(const struct thread *owner)
+/** And, of those in the deadline band, the earliest deadline. */
+static uint32_t rank_to_inherit(const struct thread *owner, uint64_t *key)
 {
 	uint32_t best = 0;
 	const struct sched_pi *pi;
+	*key = 0;
 	list_for_each_entry(pi, &owner->sched.pi_held, held_node) {
 		const struct thread *first = first_waiter(pi);
-		best = max(best, max(pi->floor, first ? rank_of(first) : 0));
+		uint32_t rank = first ? rank_of(first) : 0;
+		if (rank >= sched_rank(BAND_DEADLINE, 0) &&
+		    (!*key || (int64_t)(first->sched.deadline_key - *key) < 0))
+			*key = first->sched.deadline_key;
+		best = max(best, max(pi->floor, rank));
 	}
 	return best;
 }
@@ -68,7 +74,8 @@ static uint32_t rank_to_inherit(const struct thread *owner)
 /** What @owner holds has changed. True: so has its rank. */
 static bool refresh(struct thread *owner)
 {
-	uint32_t inherited = rank_to_inherit(owner);
+	uint64_t key;
+	uint32_t inherited = rank_to_inherit(owner, &key);
 	if (inherited == owner->sched.inherited)
 		return false;
 	irqflags_t flags;
@@ -77,6 +84,7 @@ static bool refresh(struct thread *owner)
 	bool has_changed = max(inherited, thread_own_rank(owner)) != rank_of(owner);
 	bool was_queued = has_changed && thread_unsettle(rq, owner);
 	owner->sched.inherited = inherited;
+	owner->sched.inherited_key = key;
 	if (has_changed)
 		thread_settle(rq, owner, was_queued);
 	spin_unlock(&rq->lock);

@@ -53,18 +53,18 @@ void thread_settle(struct runq *rq, struct thread *thread, bool was_queued)
 	}
 }
 
-static void set_class(struct thread *thread, enum sched_policy policy, unsigned rt_priority)
+void policy_set_class(struct thread *thread, enum sched_policy policy, unsigned rt_priority)
 {
 	struct sched_part *part = &thread->sched;
 	static const uint8_t bands[] = {
 		[SCHED_NORMAL] = BAND_USER,   [SCHED_FIFO] = BAND_REALTIME,
 		[SCHED_RR] = BAND_REALTIME,   [SCHED_BATCH] = BAND_BATCH,
-		[SCHED_IDLE] = BAND_IDLE,
+		[SCHED_IDLE] = BAND_IDLE,     [SCHED_DEADLINE] = BAND_DEADLINE,
 	};
 	part->policy = policy;
 	part->rt_priority = rt_priority;
 	part->base_band = bands[policy];
-	if (part->base_band == BAND_USER && part->is_system)
+	if (part->base_band == BAND_USER && load_relaxed(&part->is_system))
 		part->base_band = BAND_SYSTEM;
 }
 
@@ -83,20 +83,50 @@ static bool is_valid(enum sched_policy policy, unsigned rt_priority)
 	}
 }
 
+static void change_policy(struct thread *thread, enum sched_policy policy, unsigned rt_priority)
+{
+	irqflags_t flags;
+	struct runq *rq = thread_lock_settled(thread, &flags);
+	bool was_queued = thread_unsettle(rq, thread);
+	policy_set_class(thread, policy, rt_priority);
+	thread->sched.slice_left = (int64_t)sched_slice_ticks;
+	thread_settle(rq, thread, was_queued);
+	unlock(rq, flags);
+}
+
 err_t sched_set_policy(struct thread *thread, enum sched_policy policy, unsigned rt_priority)
 {
 	if (!is_valid(policy, rt_priority))
 		return -EINVAL;
-	irqflags_t flags;
-	struct runq *rq = thread_lock_settled(thread, &flags);
-	bool was_queued = thread_unsettle(rq, thread);
-	set_class(thread, policy, rt_priority);
-	thread->sched.slice_left = (int64_t)sched_slice_ticks;
-	thread_settle(rq, thread, was_queued);
-	unlock(rq, flags);
+	sched_mutex_lock(&affinity_mutex);
+	bool had_reservation = thread->sched.policy == SCHED_DEADLINE;
+	change_policy(thread, policy, rt_priority);
+	if (had_reservation)
+		deadline_leave(thread);
+	sched_mutex_unlock(&affinity_mutex);
 	pi_rank_changed(thread);
 	sched_preempt_point();
 	return 0;
+}
+
+const struct sched_priority sched_priorities[SCHED_PRIORITIES] = {
+	[SCHED_REALTIME_HIGH] = {"RealTimeHigh", SCHED_FIFO, 80, 0, false},
+	[SCHED_REALTIME_NORMAL] = {"RealTimeNormal", SCHED_FIFO, 50, 0, false},
+	[SCHED_REALTIME_LOW] = {"RealTimeLow", SCHED_FIFO, 20, 0, false},
+	[SCHED_SYSTEM_HIGH] = {"SystemHigh", SCHED_NORMAL, 0, -10, true},
+	[SCHED_SYSTEM_NORMAL] = {"SystemNormal", SCHED_NORMAL, 0, 0, true},
+	[SCHED_USER_HIGH] = {"UserHigh", SCHED_NORMAL, 0, -10, false},
+	[SCHED_USER_NORMAL] = {"UserNormal", SCHED_NORMAL, 0, 0, false},
+	[SCHED_USER_LOW] = {"UserLow", SCHED_BATCH, 0, 0, false},
+	[SCHED_PRIORITY_IDLE] = {"Idle", SCHED_IDLE, 0, 0, false},
+};
+
+err_t sched_set_priority(struct thread *thread, enum sched_priority_name name)
+{
+	const struct sched_priority *priority = &sched_priorities[name];
+	store_relaxed(&thread->sched.is_system, priority->is_system);
+	err_t err = sched_set_policy(thread, priority->policy, priority->rt_priority);
+	return err ? err : sched_set_nice(thread, priority->nice);
 }
 
 err_t sched_set_nice(struct thread *thread, int nice)
@@ -115,11 +145,18 @@ err_t sched_set_nice(struct thread *thread, int nice)
 	return 0;
 }
 
+nsec_t sched_get_slice(struct thread *thread)
+{
+	uint32_t policy = thread->sched.policy;
+	bool has_slice = policy != SCHED_FIFO && policy != SCHED_DEADLINE;
+	return has_slice ? time_from_ticks(sched_slice_ticks) : 0;
+}
+
 void sched_set_system(struct thread *thread)
 {
 	verify(load_relaxed(&thread->state) == THREAD_NEW);
-	thread->sched.is_system = 1;
-	set_class(thread, SCHED_NORMAL, 0);
+	store_relaxed(&thread->sched.is_system, 1);
+	policy_set_class(thread, SCHED_NORMAL, 0);
 	thread_update_rank(thread);
 }
 
@@ -213,12 +250,14 @@ err_t sched_set_affinity(struct thread *thread, const struct cpuset *cpus)
 	if (err)
 		return err;
 	sched_mutex_lock(&affinity_mutex);
-	if (bitmap_intersects(cpus->bits, cpus_online.bits, CPUS_MAX))
-		affinity_set(thread, fresh);
-	else
+	if (!bitmap_intersects(cpus->bits, cpus_online.bits, CPUS_MAX))
 		err = -EINVAL;
+	else if (thread->sched.policy == SCHED_DEADLINE)
+		err = deadline_set_affinity(thread, cpus, fresh);
+	else
+		affinity_set(thread, fresh);
 	sched_mutex_unlock(&affinity_mutex);
-	if (err && fresh)
+	if (err)
 		affinity_free_later(fresh);
 	return err;
 }
@@ -226,7 +265,9 @@ err_t sched_set_affinity(struct thread *thread, const struct cpuset *cpus)
 void sched_get_affinity(struct thread *thread, struct cpuset *cpus)
 {
 	irqflags_t flags = hal_irq_save(); // keeps the set from being freed
-	struct cpuset *affinity = load_acquire(&thread->sched.affinity);
+	struct cpuset *affinity = thread->sched.policy == SCHED_DEADLINE ?
+					  load_acquire(&thread->sched.deadline->wanted) :
+					  load_acquire(&thread->sched.affinity);
 	if (affinity) {
 		*cpus = *affinity;
 	} else {
@@ -241,6 +282,9 @@ err_t sched_copy_params(struct thread *child, struct thread *parent)
 	struct cpuset cpus;
 	struct cpuset *copy;
 	verify(load_relaxed(&child->state) == THREAD_NEW);
+	bool is_reset = load_relaxed(&parent->sched.resets_on_fork);
+	if (parent->sched.policy == SCHED_DEADLINE && !is_reset)
+		return -EAGAIN;
 	if (load_relaxed(&parent->sched.affinity)) {
 		sched_mutex_lock(&affinity_mutex);
 		sched_get_affinity(parent, &cpus);
@@ -256,7 +300,12 @@ err_t sched_copy_params(struct thread *child, struct thread *parent)
 	unsigned rt_priority = parent->sched.rt_priority;
 	int nice = parent->sched.nice;
 	unlock(rq, flags);
-	set_class(child, policy, rt_priority);
+	if (is_reset) {
+		policy = SCHED_NORMAL;
+		rt_priority = 0;
+		nice = max(nice, 0);
+	}
+	policy_set_class(child, policy, rt_priority);
 	child->sched.nice = nice;
 	fair_set_weight(&child->sched);
 	fair_renew(&child->sched);

@@ -18,6 +18,7 @@ void runq_init(struct runq *rq, cpuid_t cpu, struct thread *idle)
 	rq->idle = idle;
 	rq->prev = idle;
 	timer_init(&rq->slice_timer, slice_fired);
+	deadline_init_queue(rq);
 	for (unsigned i = 0; i < RT_PRIORITIES; i++)
 		list_init(&rq->rt[i]);
 	for (unsigned i = 0; i < BANDS; i++)
@@ -49,6 +50,8 @@ bool runq_must_kick_slow(struct runq *rq, struct thread *thread, struct thread *
 	uint32_t curr_rank = load_relaxed(&curr->sched.rank);
 	if (rank != curr_rank)
 		return rank > curr_rank || rt_makes_way(rq, curr, thread);
+	if (thread->sched.band == BAND_DEADLINE)
+		return deadline_goes_before(thread, curr);
 	if (rq->is_slice_armed || (!rank_is_fair(rank) && curr->sched.policy != SCHED_RR))
 		return false;
 	if (rq->cpu != this_cpu())
@@ -60,6 +63,8 @@ bool runq_must_kick_slow(struct runq *rq, struct thread *thread, struct thread *
 bool runq_must_switch(struct thread *curr, struct thread *first)
 {
 	struct sched_part *part = &curr->sched;
+	if (part->band == BAND_DEADLINE)
+		return deadline_goes_before(first, curr);
 	if (!rank_is_fair(load_relaxed(&first->sched.rank)))
 		return part->policy == SCHED_RR && part->slice_left <= 0;
 	if (part->slice_left > 0)
@@ -68,7 +73,8 @@ bool runq_must_switch(struct thread *curr, struct thread *first)
 	return (int64_t)(first->sched.vdeadline - part->vdeadline) < 0;
 }
 
-struct thread *runq_first_throttled(struct runq *rq)
+/** The best ready thread while real time has used up its share: a fair one, if there is one. */
+static struct thread *first_throttled(struct runq *rq)
 {
 	struct thread *curr = runq_current(rq);
 	uint32_t fair = load_relaxed(&rq->ready_bands) >> BAND_SYSTEM;
@@ -83,6 +89,33 @@ struct thread *runq_first_throttled(struct runq *rq)
 	bool is_fair_running = load_relaxed(&curr->state) == THREAD_RUNNING &&
 			       curr->sched.band >= BAND_SYSTEM;
 	return is_fair_running ? NULL : rt_first(rq);
+}
+
+struct thread *runq_first_special(struct runq *rq)
+{
+	if (load_relaxed(&rq->ready_bands) & 1u << BAND_DEADLINE)
+		return deadline_first(rq);
+	return rq->is_rt_throttled ? first_throttled(rq) : rt_first(rq);
+}
+
+void runq_charge_special(struct runq *rq, struct thread *curr, uint64_t ran, uint64_t now)
+{
+	if (curr == rq->idle)
+		return;
+	// Deadlines count against the share of both, but are never held back by it: they were admitted.
+	rt_charge(rq, ran, now);
+	if (curr->sched.band == BAND_DEADLINE)
+		deadline_charge_current(curr, ran);
+}
+
+void runq_charge_now(struct runq *rq)
+{
+	runq_charge(rq, runq_current(rq), hal_clock_read());
+}
+
+void runq_enqueue_throttled(struct runq *rq, struct thread *thread)
+{
+	runq_enqueue(rq, thread, ENQUEUE_PREEMPTED);
 }
 
 /** Somebody waits for the end of @curr's slice. */
@@ -102,7 +135,7 @@ void runq_arm_slice(struct runq *rq, struct thread *curr)
 		return;
 	if (has_rival(rq, curr) || unlikely(sched_keeps_timer))
 		ticks = curr->sched.slice_left;
-	if (unlikely(curr->sched.band < BAND_SYSTEM || rq->is_rt_throttled))
+	if (unlikely(curr->sched.band == BAND_REALTIME || rq->is_rt_throttled))
 		ticks = min(ticks, rt_ticks_left(rq, curr));
 	if (ticks == INT64_MAX)
 		return;

@@ -45,6 +45,9 @@ struct runq {
 	uint64_t charge_stamp; // ticks up to which virtual time and slices are charged
 	struct timer slice_timer;
 	struct fair_queue fair[BANDS];
+	struct rbtree deadlines; // of BAND_DEADLINE, by deadline_key (deadline.c)
+	struct timer overrun_timer; // when the running thread's budget is used up (own CPU)
+	_Atomic uint64_t deadline_bandwidth; // reserved here (affinity_mutex; an end gives back any time)
 	struct list rt[RT_PRIORITIES];
 	uint64_t rt_bits[2]; // bit p: rt[p] is not empty
 	uint64_t rt_window; // ticks when the present window of real-time accounting began
@@ -129,11 +132,17 @@ void runq_init(struct runq *rq, cpuid_t cpu, struct thread *idle);
 bool runq_must_kick_slow(struct runq *rq, struct thread *thread, struct thread *curr);
 /** Whether @first, the best ready thread, replaces current, which has its rank. */
 bool runq_must_switch(struct thread *curr, struct thread *first);
-/** The best ready thread while real time has used up its share: a fair one, if there is one. */
-struct thread *runq_first_throttled(struct runq *rq);
 /** Start the slice timer if somebody waits for @curr's slice to end. Own CPU. */
 void runq_arm_slice(struct runq *rq, struct thread *curr);
 void runq_disarm_slice(struct runq *rq);
+/** The best ready thread when real time or a deadline is ready. */
+struct thread *runq_first_special(struct runq *rq);
+/** Queue @thread, READY and without budget. */
+void runq_enqueue_throttled(struct runq *rq, struct thread *thread);
+/** Charge whoever runs on @rq's CPU until now. */
+void runq_charge_now(struct runq *rq);
+/** Charge @curr, of no fair band, for @ran ticks until @now. */
+void runq_charge_special(struct runq *rq, struct thread *curr, uint64_t ran, uint64_t now);
 /** A ready thread that may move to @cpu: the first in order, or the last of the worst band. */
 struct thread *runq_first_movable(struct runq *rq, cpuid_t cpu);
 struct thread *runq_last_movable(struct runq *rq, cpuid_t cpu);
@@ -213,6 +222,8 @@ void balance_push(struct runq *rq);
 void balance_pull_rt(struct runq *rq);
 
 // policy.c
+/** The class that policy means, in the thread alone. */
+void policy_set_class(struct thread *thread, enum sched_policy policy, unsigned rt_priority);
 /** Lock @thread's run queue at a moment when it is not between two. */
 struct runq *thread_lock_settled(struct thread *thread, irqflags_t *flags);
 /** Before and after a change of @thread's class, weight or rank: take it off its queue, charged until

@@ -66,7 +66,7 @@ static inline struct thread *take(struct runq *rq, struct thread *first)
 	return first;
 }
 
-/** @prev is blocked, dead, or must leave its CPU. */
+/** @prev is blocked, dead, throttled, or must leave its CPU. */
 static inline bool is_leaving(struct runq *rq, struct thread *prev)
 {
 	uint32_t state = load_relaxed(&prev->state);
@@ -75,6 +75,8 @@ static inline bool is_leaving(struct runq *rq, struct thread *prev)
 			rq->prev_action = PREV_DEAD;
 		return true;
 	}
+	if (unlikely(prev->sched.band == BAND_DEADLINE) && deadline_leaves(rq, prev))
+		return true;
 	return unlikely(load_relaxed(&prev->sched.affinity)) && leave_for_affinity(rq, prev);
 }
 
@@ -143,6 +145,8 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 	spin_lock(&rq->lock);
 	uint64_t now = hal_clock_read();
 	runq_charge(rq, prev, now);
+	if (unlikely(reason == SWITCH_YIELD && prev->sched.band == BAND_DEADLINE))
+		deadline_yield(prev);
 	if (unlikely(now >= rq->load_next))
 		load_sample(rq, now);
 	struct thread *next = choose_next(rq, prev, reason);
@@ -155,6 +159,8 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 		__atomic_store_n(&self->current, next, __ATOMIC_RELEASE);
 	}
 	struct thread *current = next ? next : prev;
+	if (unlikely(current->sched.band == BAND_DEADLINE))
+		deadline_arm(rq, current);
 	if (!rq->is_slice_armed &&
 	    (load_relaxed(&rq->ready_bands) || current->sched.band == BAND_REALTIME ||
 	     sched_keeps_timer))
@@ -283,6 +289,7 @@ void sched_exit(void)
 	hal_irq_disable();
 	struct thread *prev = current_thread();
 	store_relaxed(&prev->state, THREAD_DEAD);
+	deadline_thread_exit(prev);
 	struct thread *next = switch_begin(prev, SWITCH_BLOCK);
 	hal_context_leave(&prev->context, &next->context, next->stack_top);
 }

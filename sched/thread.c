@@ -146,6 +146,10 @@ static void destroy(struct quiesce *quiesce)
 	if (thread->fpu)
 		slab_free(fpu_cache, thread->fpu);
 	kfree(load_relaxed(&thread->sched.affinity));
+	if (unlikely(thread->sched.deadline)) {
+		kfree(load_relaxed(&thread->sched.deadline->wanted));
+		kfree(thread->sched.deadline);
+	}
 	slab_free(thread_cache, thread);
 }
 

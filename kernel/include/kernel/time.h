@@ -14,6 +14,7 @@ nsec_t time_realtime_offset(void);
 void time_set_realtime_offset(nsec_t offset);
 /** Ticks of hal_clock_read() in nanoseconds (a difference or a time). */
 nsec_t time_from_ticks(uint64_t ticks);
+uint64_t time_to_ticks(nsec_t ns);
 
 struct timer {
 	struct rbnode node; // q

@@ -37,12 +37,41 @@ void sched_set_system(struct thread *thread);
 /** Sleep until @deadline (absolute): 0, or -EINTR if @is_interruptible and pending. */
 err_t sched_sleep_until(nsec_t deadline, bool is_interruptible);
 
-/** Policy, priority, nice and affinity of any thread; in force on return. -EINVAL, -ENOMEM. */
+/** Policy, priority, nice and affinity of any thread; in force on return. -EINVAL, -ENOMEM; affinity also
+ *  -EBUSY: the thread has a reservation on another CPU. Context: thread, may sleep. */
 must_check err_t sched_set_policy(struct thread *thread, enum sched_policy policy, unsigned rt_priority);
 must_check err_t sched_set_nice(struct thread *thread, int nice);
+/** The nine named priorities, best first, each with its own place: the one table of what they are. */
+enum sched_priority_name {
+	SCHED_REALTIME_HIGH, SCHED_REALTIME_NORMAL, SCHED_REALTIME_LOW, SCHED_SYSTEM_HIGH,
+	SCHED_SYSTEM_NORMAL, SCHED_USER_HIGH, SCHED_USER_NORMAL, SCHED_USER_LOW, SCHED_PRIORITY_IDLE,
+	SCHED_PRIORITIES
+};
+struct sched_priority {
+	const char *name;
+	enum sched_policy policy;
+	unsigned rt_priority;
+	int nice;
+	bool is_system; // above all fair threads of programs
+};
+extern const struct sched_priority sched_priorities[SCHED_PRIORITIES];
+must_check err_t sched_set_priority(struct thread *thread, enum sched_priority_name name);
+
+/** A reservation of the deadline class: @runtime in every @period, to be had before @deadline of it. */
+struct sched_deadline {
+	nsec_t runtime, deadline, period; // 1024 ns <= runtime <= deadline <= period; 100 us..4 s
+};
+/** The same for the deadline class (period 0: the deadline). The thread stays on one CPU while it has
+ *  the reservation. -EINVAL; -EBUSY: no CPU it may run on has so much left; -ENOMEM.
+ *  Context: thread, may sleep. */
+must_check err_t sched_set_deadline(struct thread *thread, const struct sched_deadline *wanted);
+/** All 0 for a thread of another class. May sleep. */
+void sched_get_deadline(struct thread *thread, struct sched_deadline *params);
+/** How long @thread runs before one of its priority does; 0 = until it blocks. */
+nsec_t sched_get_slice(struct thread *thread);
 must_check err_t sched_set_affinity(struct thread *thread, const struct cpuset *cpus);
 void sched_get_affinity(struct thread *thread, struct cpuset *cpus);
-/** fork and clone: policy, nice, affinity. -ENOMEM. */
+/** fork and clone: policy, nice, affinity. -ENOMEM; -EAGAIN: reservations are not inherited. */
 must_check err_t sched_copy_params(struct thread *child, struct thread *parent);
 /** CPU time of a thread so far, running or not. */
 nsec_t sched_cpu_time(struct thread *thread);

@@ -47,9 +47,10 @@ struct sched_part {
 	uint32_t band; // enum sched_band in which it is queued, perhaps an inherited one (rq)
 	uint32_t base_band; // the band of its policy (rq)
 	uint32_t is_queued; // on a list or tree of its run queue (rq)
-	uint32_t is_system; // its fair class is BAND_SYSTEM instead of BAND_USER (rq)
+	_Atomic uint32_t is_system; // its fair class is BAND_SYSTEM instead of BAND_USER
 	uint32_t rt_priority; // 1..99 in BAND_REALTIME (rq)
 	uint32_t policy; // enum sched_policy as set (rq)
+	_Atomic uint32_t resets_on_fork; // children are SCHED_NORMAL
 	int32_t nice; // -20..19 as set (rq)
 	uint32_t weight; // of nice (rq)
 	struct list rt_node; // FIFO of its RT priority (rq)
@@ -65,6 +66,10 @@ struct sched_part {
 	struct list pi_held; // struct sched_pi that may raise it (pi)
 	struct sched_pi *pi_blocked; // what it waits for (pi)
 	struct list pi_node; // among the waiters of pi_blocked (pi)
+	uint64_t inherited_key; // deadline of whom it inherits the deadline band from (pi, rq)
+	// Deadline class (deadline.c)
+	struct deadline *deadline; // NULL = never had a reservation
+	uint64_t deadline_key; // its place in BAND_DEADLINE (rq)
 };
 
 struct thread {
