@@ -206,7 +206,7 @@ err_t fs_fallocate(struct file *file, unsigned mode, uint64_t offset, uint64_t l
 		return -EBADF;
 	if (!len || offset > INT64_MAX || len > INT64_MAX)
 		return -EINVAL;
-	if (offset + len > INT64_MAX)
+	if (offset + len > min(fs_size_limit(), (uint64_t)INT64_MAX))
 		return -EFBIG;
 	if (!vnode)
 		return -ESPIPE;

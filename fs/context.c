@@ -17,6 +17,7 @@ static struct fs_context *create(struct fs_dentry *root, struct fs_dentry *cwd, 
 	atomic_init(&context->root, root);
 	atomic_init(&context->cwd, cwd);
 	atomic_init(&context->umask, umask);
+	atomic_init(&context->size_limit, UINT64_MAX);
 	return context;
 }
 
@@ -48,8 +49,15 @@ struct fs_context *fs_context_copy(struct fs_context *from)
 	if (!context) {
 		fs_dentry_put(root);
 		fs_dentry_put(cwd);
+		return NULL;
 	}
+	store_relaxed(&context->size_limit, load_relaxed(&from->size_limit));
 	return context;
+}
+
+void fs_set_size_limit(uint64_t bytes)
+{
+	store_relaxed(&current_thread()->fs.context->size_limit, bytes);
 }
 
 void fs_context_get(struct fs_context *context)

@@ -8,6 +8,7 @@ void fs_init(void)
 	tmpfs_init();
 	pipe_init();
 	flock_init();
+	record_init();
 	epoll_init();
 	unix_init();
 	mount_init();

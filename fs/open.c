@@ -12,6 +12,7 @@ static const struct file_ops path_file_ops = {.name = "path"};
 void upcall_file_ends(struct file *file)
 {
 	flock_release(file);
+	record_release(file);
 	epoll_forget(file);
 }
 

@@ -224,6 +224,12 @@ static inline struct fs_dentry *fs_current_root(void)
 	return likely(context) ? load_acquire(&context->root) : fs_root;
 }
 struct fs_dentry *fs_current_cwd(void);
+/** RLIMIT_FSIZE. */
+static inline uint64_t fs_size_limit(void)
+{
+	struct fs_context *context = current_thread()->fs.context;
+	return context ? load_relaxed(&context->size_limit) : UINT64_MAX;
+}
 
 // names.c: all with the lock of names held.
 /** May names in @dir be made and removed? -ENOENT when it was itself removed. */
@@ -294,6 +300,10 @@ bool anon_describe(struct file *file, char *buf, size_t size);
 // flock.c
 void flock_init(void);
 void flock_release(struct file *file); // what it holds, if anything
+
+// record_lock.c
+void record_init(void);
+void record_release(struct file *file); // OFD locks
 
 // epoll.c
 void epoll_init(void);

@@ -283,7 +283,10 @@ static int64_t tmpfs_write(struct file *open, struct io_vec *io, int64_t pos)
 	if (load_relaxed(&open->flags) & O_APPEND)
 		pos = (int64_t)vnode->size;
 	int64_t n = -EFBIG;
-	if (likely(io->left <= (uint64_t)(INT64_MAX - pos)))
+	uint64_t limit = min(fs_size_limit(), (uint64_t)INT64_MAX);
+	if (unlikely((uint64_t)pos < limit && io->left > limit - (uint64_t)pos))
+		io->left = limit - (uint64_t)pos;
+	if (likely((uint64_t)pos < limit))
 		n = write_locked(file_of(vnode), io, (uint64_t)pos);
 	if (likely(n > 0))
 		vnode_written(vnode);

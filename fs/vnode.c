@@ -123,7 +123,7 @@ err_t vnode_resize(struct vnode *vnode, uint64_t size)
 		return -EISDIR;
 	if (!vnode->ops->resize || vnode_type(vnode) != FS_IFREG)
 		return -EINVAL;
-	if (size > INT64_MAX)
+	if (size > INT64_MAX || (size > fs_size_limit() && size > vnode->size))
 		return -EFBIG;
 	sched_write_lock(&vnode->lock);
 	err_t err = vnode->ops->resize(vnode, size);

@@ -2,7 +2,7 @@
 // System calls on descriptors.
 #include "syscall.h"
 
-#include <fs/fs.h>
+#include <fs/vnode.h>
 #include <mm/io_vec.h>
 #include <mm/slab.h>
 #include <object/file.h>
@@ -12,7 +12,7 @@
 #define IOV_MAX 1024
 
 enum { F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN,
-       F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032 };
+       F_OFD_GETLK = 36, F_OFD_SETLK, F_OFD_SETLKW, F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032 };
 #define F_UNLCK 2
 #define FL_CHANGEABLE (O_APPEND | O_NONBLOCK | O_ASYNC | ABI_O_DIRECT | O_NOATIME)
 
@@ -30,6 +30,14 @@ no_inline int64_t abi_broken_pipe(void)
 	return -EPIPE;
 }
 
+int64_t abi_file_too_large(void)
+{
+	struct siginfo info = {.signo = SIGXFSZ, .code = SI_KERNEL};
+	if (proc_limit(RLIMIT_FSIZE) != UINT64_MAX)
+		(void)signal_send_thread(current_thread(), &info);
+	return -EFBIG;
+}
+
 static always_inline int64_t transfer(uint32_t fd, struct io_vec *io, int64_t pos, bool is_write)
 {
 	struct file_ref ref;
@@ -44,6 +52,8 @@ static always_inline int64_t transfer(uint32_t fd, struct io_vec *io, int64_t po
 	file_ref_drop(&ref);
 	if (unlikely(result == -EPIPE) && is_write)
 		return abi_broken_pipe();
+	if (unlikely(result == -EFBIG) && is_write)
+		return abi_file_too_large();
 	return abi_restartable(result);
 }
 
@@ -177,6 +187,8 @@ static int64_t copy(uint32_t in_fd, uaddr_t in_pos_at, uint32_t out_fd, uaddr_t 
 	file_ref_drop(&in);
 	if (result == -EPIPE)
 		return abi_broken_pipe();
+	if (result == -EFBIG)
+		return abi_file_too_large();
 	if (result >= 0 && ((in_pos_at && mm_copy_out(in_pos_at, &in_pos, 8)) ||
 			    (out_pos_at && mm_copy_out(out_pos_at, &out_pos, 8))))
 		return -EFAULT;
@@ -257,22 +269,101 @@ static int64_t set_status_flags(struct file *file, uint32_t wanted)
 	return 0;
 }
 
-/** Record locks: one system, no other owner can conflict yet but through fork; a lock is always had,
- *  and nobody else's is ever reported. */
-static int64_t record_lock(uint32_t command, uaddr_t at)
+/** Linux's struct flock. */
+struct linux_flock {
+	int16_t type, whence;
+	int64_t start, len;
+	int32_t pid;
+};
+
+/** The range that @in names, relative to @file's position or end. */
+static err_t get_range(struct file *file, const struct linux_flock *in, struct fs_record_lock *lock)
 {
-	int16_t head[2];
-	if (mm_copy_in(head, at, sizeof(head)))
-		return -EFAULT;
-	if (head[0] < 0 || head[0] > F_UNLCK)
+	int64_t base = 0, start, last;
+	if (in->whence == FS_SEEK_CUR)
+		base = file->is_stream ? 0 : file->pos;
+	else if (in->whence == FS_SEEK_END)
+		base = file->vnode ? (int64_t)file->vnode->size : 0;
+	else if (in->whence != FS_SEEK_SET)
 		return -EINVAL;
-	if (command != F_GETLK)
-		return 0;
-	head[0] = F_UNLCK;
-	return mm_copy_out(at, head, sizeof(head));
+	if (__builtin_add_overflow(base, in->start, &start))
+		return -EOVERFLOW;
+	if (in->len < 0) { // the bytes before
+		last = start - 1;
+		if (__builtin_add_overflow(start, in->len, &start))
+			return -EINVAL;
+	} else if (!in->len) {
+		last = INT64_MAX;
+	} else if (__builtin_add_overflow(start, in->len - 1, &last)) {
+		return -EOVERFLOW;
+	}
+	if (start < 0)
+		return -EINVAL;
+	lock->start = (uint64_t)start;
+	lock->end = last == INT64_MAX ? UINT64_MAX : (uint64_t)last;
+	return 0;
 }
 
-static int64_t fcntl_file(struct file *file, uint32_t command, uint64_t arg)
+static err_t get_record_lock(struct file *file, const struct linux_flock *in, bool is_ofd,
+			     struct fs_record_lock *lock)
+{
+	static const enum fs_lock_type types[] = {FS_LOCK_READ, FS_LOCK_WRITE, FS_LOCK_NONE};
+	if (in->type < 0 || in->type > F_UNLCK || (is_ofd && in->pid))
+		return -EINVAL;
+	lock->type = types[in->type];
+	lock->is_ofd = is_ofd;
+	return get_range(file, in, lock);
+}
+
+static int64_t test_record_lock(struct file *file, struct fs_record_lock *lock, struct linux_flock *in, uaddr_t at)
+{
+	static const int16_t types[] = {[FS_LOCK_READ] = 0, [FS_LOCK_WRITE] = 1, [FS_LOCK_NONE] = F_UNLCK};
+	if (lock->type == FS_LOCK_NONE)
+		return -EINVAL;
+	fs_record_test(file, lock);
+	in->type = types[lock->type];
+	if (lock->type != FS_LOCK_NONE) {
+		in->whence = FS_SEEK_SET;
+		in->start = (int64_t)lock->start;
+		in->len = lock->end == UINT64_MAX ? 0 : (int64_t)(lock->end - lock->start + 1);
+		in->pid = (int32_t)lock->pid;
+	}
+	return mm_copy_out(at, in, sizeof(*in));
+}
+
+static int64_t set_record_lock(struct file *file, uint32_t fd, struct fs_record_lock *lock, bool waits)
+{
+	bool is_write = lock->type == FS_LOCK_WRITE;
+	uint32_t right = is_write ? FILE_RIGHT_WRITE : FILE_RIGHT_READ;
+	if (lock->type != FS_LOCK_NONE && !grant_allows(&file->grant, OBJECT_FILE | right))
+		return -EBADF;
+	err_t err = fs_record_set(file, lock, waits);
+	if (err || lock->is_ofd || lock->type == FS_LOCK_NONE)
+		return err;
+	// Closed meanwhile: nobody would give it back.
+	if (fd_lookup(fds(), fd) == &file->grant)
+		return 0;
+	lock->type = FS_LOCK_NONE;
+	(void)!fs_record_set(file, lock, false);
+	return -EBADF;
+}
+
+static int64_t record_lock(struct file *file, uint32_t fd, uint32_t command, uaddr_t at)
+{
+	struct linux_flock in;
+	struct fs_record_lock lock;
+	bool is_ofd = command >= F_OFD_GETLK;
+	if (mm_copy_in(&in, at, sizeof(in)))
+		return -EFAULT;
+	err_t err = get_record_lock(file, &in, is_ofd, &lock);
+	if (err)
+		return err;
+	if (command == F_GETLK || command == F_OFD_GETLK)
+		return test_record_lock(file, &lock, &in, at);
+	return set_record_lock(file, fd, &lock, command == F_SETLKW || command == F_OFD_SETLKW);
+}
+
+static int64_t fcntl_file(struct file *file, uint32_t fd, uint32_t command, uint64_t arg)
 {
 	switch (command) {
 	case F_GETFL:
@@ -283,7 +374,10 @@ static int64_t fcntl_file(struct file *file, uint32_t command, uint64_t arg)
 	case F_GETLK:
 	case F_SETLK:
 	case F_SETLKW:
-		return record_lock(command, arg);
+	case F_OFD_GETLK:
+	case F_OFD_SETLK:
+	case F_OFD_SETLKW:
+		return record_lock(file, fd, command, arg);
 	case F_SETOWN:
 		return 0;
 	case F_GETOWN:
@@ -316,7 +410,7 @@ SYSCALL3(fcntl, uint32_t, fd, uint32_t, command, uint64_t, arg)
 	err_t err = file_ref_take(fd, 0, &ref);
 	if (err)
 		return err;
-	int64_t result = fcntl_file(ref.file, command, arg);
+	int64_t result = fcntl_file(ref.file, fd, command, arg);
 	file_ref_drop(&ref);
 	return result;
 }

@@ -530,30 +530,27 @@ SYSCALL2(utimes, uaddr_t, path, uaddr_t, times_at)
 	return WITH_PATH(FS_AT_CWD, path, fs_setattr(&at, 0, &attr));
 }
 
-static int64_t check_size(uint64_t size)
+/** The result of a change of a file's size. */
+static int64_t resized(int64_t err)
 {
-	if ((int64_t)size < 0)
-		return -EINVAL;
-	return size > proc_limit(RLIMIT_FSIZE) ? -EFBIG : 0;
+	return err == -EFBIG ? abi_file_too_large() : err;
 }
 
 SYSCALL2(truncate, uaddr_t, path, uint64_t, size)
 {
-	int64_t err = check_size(size);
-	return err ? err : WITH_PATH(FS_AT_CWD, path, fs_truncate(&at, size));
+	return (int64_t)size < 0 ? -EINVAL : resized(WITH_PATH(FS_AT_CWD, path, fs_truncate(&at, size)));
 }
 
 SYSCALL2(ftruncate, uint32_t, fd, uint64_t, size)
 {
-	int64_t err = check_size(size);
-	return err ? err : WITH_FILE(fd, FILE_RIGHT_WRITE, fs_ftruncate(file, size));
+	return (int64_t)size < 0 ? -EINVAL : resized(WITH_FILE(fd, FILE_RIGHT_WRITE, fs_ftruncate(file, size)));
 }
 
 SYSCALL4(fallocate, uint32_t, fd, uint32_t, mode, uint64_t, offset, uint64_t, len)
 {
 	if ((int64_t)offset < 0 || (int64_t)len <= 0)
 		return -EINVAL;
-	return WITH_FILE(fd, FILE_RIGHT_WRITE, fs_fallocate(file, mode, offset, len));
+	return resized(WITH_FILE(fd, FILE_RIGHT_WRITE, fs_fallocate(file, mode, offset, len)));
 }
 
 // ---- reading directories --------------------------------------------------------------------------

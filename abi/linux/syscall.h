@@ -94,6 +94,8 @@ struct io_piece;
 must_check err_t abi_get_pieces(uaddr_t at, uint32_t count, struct io_piece **pieces, uint64_t *total);
 /** A write to a pipe or socket that nobody reads raises SIGPIPE: -EPIPE. */
 int64_t abi_broken_pipe(void);
+/** A file would grow beyond RLIMIT_FSIZE: SIGXFSZ, if there is such a limit. -EFBIG. */
+int64_t abi_file_too_large(void);
 
 struct file;
 /** Give both files (one reference each, dropped on error) descriptors and write those to @at. */

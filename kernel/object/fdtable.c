@@ -5,6 +5,7 @@
 // slot: three loads and no lock. Writers hold the table lock. To grow, the slots are copied into a
 // larger array which is then published; the old one is freed after a grace period.
 #include <kernel/assert.h>
+#include <kernel/upcall.h>
 #include <lib/bitmap.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -176,6 +177,14 @@ int fd_install(struct fdtable *table, struct grant *grant, uint32_t min_fd, uint
 	}
 }
 
+/** @grant was taken out of a slot of @table. */
+static inline void put_closed(struct fdtable *table, struct grant *grant)
+{
+	if (unlikely(load_relaxed(&table->has_record_locks)))
+		upcall_fd_closed(table, grant);
+	grant_put(grant);
+}
+
 int fd_install_at(struct fdtable *table, struct grant *grant, uint32_t fd, uint32_t flags)
 {
 	if (fd >= table->limit)
@@ -195,7 +204,7 @@ int fd_install_at(struct fdtable *table, struct grant *grant, uint32_t fd, uint3
 	set_slot(table, fd, grant, flags);
 	spin_unlock(&table->lock);
 	if (old)
-		grant_put(old);
+		put_closed(table, old);
 	return (int)fd;
 }
 
@@ -278,7 +287,7 @@ err_t fd_close(struct fdtable *table, uint32_t fd)
 	spin_unlock(&table->lock);
 	if (!grant)
 		return -EBADF;
-	grant_put(grant);
+	put_closed(table, grant);
 	return 0;
 }
 

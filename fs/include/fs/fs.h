@@ -46,6 +46,7 @@ struct fs_context {
 	struct spinlock lock; // changes
 	struct fs_dentry *_Atomic root, *_Atomic cwd; // hold references; readers may not sleep
 	_Atomic uint32_t umask;
+	_Atomic uint64_t size_limit; // of files that are written
 };
 must_check struct fs_context *fs_context_create(void); // "/" for both, umask 022
 must_check struct fs_context *fs_context_copy(struct fs_context *context);
@@ -145,6 +146,22 @@ must_check err_t fs_pipe_create(uint32_t open_flags, struct file **read_end, str
 
 /** flock(2): Linux's LOCK_SH 1, LOCK_EX 2, LOCK_UN 8, | LOCK_NB 4. -EWOULDBLOCK, -ERESTARTSYS. */
 must_check err_t fs_flock(struct file *file, unsigned operation);
+
+/** Record locks: bytes @start to @end, both counted. */
+enum fs_lock_type { FS_LOCK_READ, FS_LOCK_WRITE, FS_LOCK_NONE };
+struct fs_record_lock {
+	uint64_t start, end; // UINT64_MAX: however long the file becomes
+	enum fs_lock_type type;
+	bool is_ofd; // the open file's own, not the process's
+	uint32_t pid; // who has it; UINT32_MAX: an open file
+};
+/** Take, or give back with FS_LOCK_NONE. -EAGAIN (not @waits_for_it), -EDEADLK, -ERESTARTSYS, -ENOLCK. */
+must_check err_t fs_record_set(struct file *file, const struct fs_record_lock *lock, bool waits_for_it);
+/** The first lock of another that excludes *@lock, or FS_LOCK_NONE. */
+void fs_record_test(struct file *file, struct fs_record_lock *lock);
+
+/** The largest size to which files are written by whoever shares current's directories (RLIMIT_FSIZE). */
+void fs_set_size_limit(uint64_t bytes);
 
 /** F_SETPIPE_SZ, F_GETPIPE_SZ: bytes, or -EBADF (no pipe), -EBUSY, -EPERM, -EINVAL, -ENOMEM. */
 int64_t fs_pipe_set_size(struct file *file, uint64_t size);

@@ -6,7 +6,9 @@
 #include <hal/upcall.h>
 #include <lib/types.h>
 
+struct fdtable;
 struct file;
+struct grant;
 struct mm_space;
 struct process;
 struct thread;
@@ -47,6 +49,8 @@ err_t upcall_mm_fault(struct trapframe *tf, vaddr_t addr, enum hal_fault_access 
 /** ipc: end the wait of @thread (blocked in an endpoint operation) with -EINTR, if it still waits. */
 void upcall_ipc_interrupt(struct thread *thread);
 
+/** fs: @grant is no longer in @table, whose owner holds record locks. May sleep. */
+void upcall_fd_closed(struct fdtable *table, struct grant *grant);
 /** fs: @file, which has file_object_flags, is about to be released: locks and epolls let go of it. May sleep. */
 void upcall_file_ends(struct file *file);
 /** fs: @file, whose release has run, lets go of its name and vnode. May sleep. */

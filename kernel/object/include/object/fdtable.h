@@ -26,6 +26,7 @@ struct fdtable {
 	uint32_t limit; // RLIMIT_NOFILE
 	uint32_t first_free; // no free slot below (lock)
 	uint32_t count; // open descriptors (lock)
+	_Atomic bool has_record_locks; // its owner took POSIX locks: upcall_fd_closed() is wanted
 };
 
 #define FD_LIMIT_DEFAULT 1024

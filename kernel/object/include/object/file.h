@@ -72,6 +72,7 @@ struct file {
 enum file_object_flags {
 	FILE_HOLDS_FLOCK = 1,
 	FILE_IS_WATCHED = 2, // by an epoll; stays set
+	FILE_HOLDS_RECORDS = 4, // OFD locks; stays set
 };
 
 extern const struct object_ops file_object_ops;
