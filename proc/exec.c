@@ -10,6 +10,7 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <object/fdtable.h>
+#include <proc/posix_timer.h>
 #include <proc/inspect.h>
 #include <sched/fpu.h>
 
@@ -330,6 +331,7 @@ static void commit(struct trapframe *tf, struct exec_image *image, struct fdtabl
 		fdtable_put(old);
 	}
 	fdtable_close_on_exec(fds);
+	proc_drop_posix_timers(process);
 	set_names(process, image);
 	swap_space(image);
 	reset_signals(process, sighand);

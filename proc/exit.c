@@ -16,6 +16,7 @@
 #include <mm/ucopy.h>
 #include <object/fdtable.h>
 #include <proc/itimer.h>
+#include <proc/posix_timer.h>
 
 #define ROBUST_MAX 2048
 
@@ -282,9 +283,12 @@ void proc_exit_thread(int code)
 	pid_set_thread(self->proc.tid, NULL);
 	if (self->proc.tid != process->pid)
 		pid_free(self->proc.tid);
-	if (is_last_alive)
-		proc_drop_alarm(process);
+	user_uncharge(self->proc.charged_uid);
 	bool is_last = leave_process(self, process);
+	if (is_last) {
+		proc_drop_alarm(process);
+		proc_drop_all_timers(process);
+	}
 	if (is_last && become_zombie(process))
 		process_forget(process);
 	self->proc.process = NULL;

@@ -9,6 +9,7 @@
 #include <mm/space.h>
 #include <mm/ucopy.h>
 #include <object/fdtable.h>
+#include <proc/posix_timer.h>
 #include <sched/fpu.h>
 
 enum {
@@ -218,7 +219,9 @@ int64_t proc_clone(struct trapframe *tf, const struct clone_args *args)
 	if (!process)
 		return err;
 	struct thread *child = thread_create(current_thread()->name);
-	err = child ? pid_alloc(&tid) : -ENOMEM;
+	err = child ? user_charge_thread(child) : -ENOMEM;
+	if (!err)
+		err = pid_alloc(&tid);
 	if (err)
 		goto drop_thread;
 	init_thread_part(child, tid, args);
@@ -231,6 +234,8 @@ int64_t proc_clone(struct trapframe *tf, const struct clone_args *args)
 		err = copy_machine_state(child, tf, args);
 	if (!err)
 		err = sched_copy_params(child, current_thread());
+	if (!err && process != self)
+		err = proc_watch_cpu_limit(process);
 	if (!err && (args->flags & CLONE_PARENT_SETTID) && mm_store_user32(args->parent_tid, tid))
 		err = -EFAULT;
 	if (err)
@@ -256,11 +261,15 @@ unpublish:
 	if (process != self)
 		pid_set_process(tid, NULL);
 drop_resources:
+	if (process != self)
+		proc_drop_all_timers(process);
 	drop_resources(child);
 	pid_free(tid);
 drop_thread:
-	if (child)
+	if (child) {
+		user_uncharge(child->proc.charged_uid);
 		thread_put(child);
+	}
 	if (process != self)
 		process_count_dec();
 	process_put(process);

@@ -41,6 +41,7 @@ void proc_set_cred(struct cred *cred)
 	struct cred *old = self->object.cred;
 	self->object.cred = cred;
 	spin_unlock(&process->lock);
+	user_recharge(cred->uid);
 	if (old)
 		cred_put(old);
 }

@@ -105,6 +105,22 @@ must_check err_t proc_send_to_member(struct process *process, struct thread *thr
 // signalfd.c: a signal was queued for @process or a thread of it.
 void signalfd_notify(struct process *process);
 
+// itimer.c: make the thread look that sends what timers ask for.
+void itimer_wake_sender(void);
+
+// posix_timer.c
+bool posix_timers_are_due(void);
+void posix_timers_send_due(void); // in that thread
+/** A timer's signal leaves the queue: its overrun, and the next period begins. Process lock held. */
+void posix_timer_taken_locked(struct process *process, struct siginfo *info);
+
+// user.c: threads by real user id.
+void user_init(void);
+/** @child is the caller's user's. -EAGAIN: that one has RLIMIT_NPROC, -ENOMEM. */
+must_check err_t user_charge_thread(struct thread *child);
+void user_uncharge(uint32_t uid); // 0: nobody
+void user_recharge(uint32_t uid); // the current thread is now @uid's
+
 // sigframe.c
 must_check err_t sigframe_push(struct trapframe *tf, const struct siginfo *info,
 			       const struct sigaction *action, uint64_t saved_mask);

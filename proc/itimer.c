@@ -34,6 +34,11 @@ static void alarm_fires(struct timer *timer)
 	sched_waitq_wake_one(&due_wait);
 }
 
+void itimer_wake_sender(void)
+{
+	sched_waitq_wake_one(&due_wait);
+}
+
 /** The process of the next alarm that is due, with a reference. */
 static struct process *next_due(void)
 {
@@ -71,7 +76,9 @@ static void alarm_thread(void *unused)
 	struct process *process;
 	(void)unused;
 	for (;;) {
-		(void)sched_wait_event(&due_wait, !list_is_empty(&due_alarms), NSEC_NEVER, 0);
+		(void)sched_wait_event(&due_wait, !list_is_empty(&due_alarms) || posix_timers_are_due(),
+				       NSEC_NEVER, 0);
+		posix_timers_send_due();
 		while ((process = next_due())) {
 			sched_mutex_lock(&process->alarm_lock);
 			if (process->alarm)

@@ -25,6 +25,7 @@ void proc_init(void)
 	sighand_cache = slab_cache_create("sighand", sizeof(struct sighand), 16);
 	processes_max = (uint32_t)param_get_u64("processes", PROCESSES_MAX_DEFAULT);
 	pid_init();
+	user_init();
 	sigframe_init();
 	itimer_init();
 	signalfd_init();
@@ -75,6 +76,7 @@ struct process *process_create(void)
 	list_init(&process->sibling);
 	list_init(&process->pgrp_node);
 	list_init(&process->sigqueue);
+	list_init(&process->timers);
 	sched_mutex_init(&process->alarm_lock);
 	sched_waitq_init(&process->child_wait);
 	sched_waitq_init(&process->stop_wait);

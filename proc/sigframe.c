@@ -55,7 +55,8 @@ static void encode_siginfo(char *to, const struct siginfo *info)
 		memcpy(to + 16, &info->value, sizeof(info->value));
 		return;
 	}
-	uint32_t ids[2] = {info->pid, info->uid};
+	bool is_timer = info->code == SI_TIMER;
+	uint32_t ids[2] = {is_timer ? info->timer_id : info->pid, is_timer ? info->overrun : info->uid};
 	memcpy(to + 16, ids, sizeof(ids));
 	if (info->signo == SIGCHLD && info->code > 0) {
 		int32_t status = (int32_t)info->value;

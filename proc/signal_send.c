@@ -48,8 +48,8 @@ static void flush_set(struct list *queue, uint64_t *pending, uint64_t set)
 static err_t enqueue(struct list *queue, uint64_t *pending, const struct siginfo *info)
 {
 	uint64_t bit = SIGBIT(info->signo);
-	if (info->signo < SIGRT_FIRST && (*pending & bit))
-		return 0;
+	if (info->signo < SIGRT_FIRST && (*pending & bit) && info->code != SI_TIMER)
+		return 0; // a timer has one queued at most, and waits until it is taken
 	struct queued *entry = NULL;
 	if (load_relaxed(&queued_count) < QUEUED_MAX)
 		entry = kmalloc(sizeof(*entry));
@@ -104,6 +104,8 @@ bool signal_dequeue_locked(uint64_t mask, struct siginfo *info)
 	bool found = take(&self->proc.sigqueue, &self->proc.sigpending, set, info) ||
 		     take(&process->sigqueue, &process->sigpending, set, info);
 	signal_recalc_locked(self);
+	if (found && info->code == SI_TIMER)
+		posix_timer_taken_locked(process, info);
 	return found;
 }
 

@@ -8,6 +8,7 @@
 #include <kernel/upcall.h>
 #include <lib/string.h>
 #include <object/fdtable.h>
+#include <proc/posix_timer.h>
 #include <proc/signal.h>
 #include <sched/sched.h>
 
@@ -256,6 +257,12 @@ static void apply_limit(struct process *process, unsigned resource)
 		self->object.fds->limit = (uint32_t)min(value, (uint64_t)FD_LIMIT_MAX);
 	else if (resource == RLIMIT_STACK)
 		self->mm.space->limit_stack = value;
+	else if (resource == RLIMIT_AS)
+		self->mm.space->limit_as_pages = value / HAL_PAGE_SIZE;
+	else if (resource == RLIMIT_DATA)
+		self->mm.space->limit_data_pages = value / HAL_PAGE_SIZE;
+	else if (resource == RLIMIT_FSIZE)
+		fs_set_size_limit(value);
 }
 
 static err_t change_limit(struct process *process, unsigned resource, const struct rlimit *wanted)
@@ -284,6 +291,8 @@ static int64_t prlimit(struct process *process, unsigned resource, uaddr_t new_a
 	spin_unlock(&process->lock);
 	if (!err && new_at && process == current_process())
 		apply_limit(process, resource);
+	if (!err && new_at && resource == RLIMIT_CPU)
+		err = proc_watch_cpu_limit(process);
 	if (!err && old_at && mm_copy_out(old_at, &old, sizeof(old)))
 		return -EFAULT;
 	return err;

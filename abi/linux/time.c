@@ -6,17 +6,45 @@
 #include <fs/fs.h>
 #include <object/cred.h>
 #include <proc/itimer.h>
+#include <proc/posix_timer.h>
 #include <proc/signal.h>
 #include <sched/sched.h>
 
 enum { CLOCK_REALTIME, CLOCK_MONOTONIC, CLOCK_PROCESS_CPUTIME_ID, CLOCK_THREAD_CPUTIME_ID,
        CLOCK_MONOTONIC_RAW, CLOCK_REALTIME_COARSE, CLOCK_MONOTONIC_COARSE, CLOCK_BOOTTIME };
 #define TIMER_ABSTIME 1
+enum { ITIMER_REAL, ITIMER_VIRTUAL, ITIMER_PROF };
 
 static struct sched_waitq wall_sleepers = SCHED_WAITQ_INIT(wall_sleepers); // of CLOCK_REALTIME, absolute
 
+/** Clocks of other threads' and processes' CPU time: a number and its kind in one (clock_getcpuclockid). */
+static err_t read_cpu_clock(int id, nsec_t *now)
+{
+	enum { IS_THREAD = 4, KIND_MASK = 3, KIND_FD = 3 };
+	uint32_t number = ~(uint32_t)(id >> 3);
+	if ((id & KIND_MASK) == KIND_FD)
+		return -EINVAL;
+	if (!(id & IS_THREAD)) {
+		struct process *process = process_find(number ? number : current_process()->pid);
+		if (!process)
+			return -EINVAL;
+		*now = process_cpu_time(process);
+		process_put(process);
+		return 0;
+	}
+	struct thread *thread = thread_find(number ? number : current_thread()->proc.tid);
+	bool is_own = thread && thread->proc.pid == current_process()->pid;
+	if (is_own)
+		*now = sched_cpu_time(thread);
+	if (thread)
+		thread_put(thread);
+	return is_own ? 0 : -EINVAL;
+}
+
 static err_t read_clock(int id, nsec_t *now)
 {
+	if (id < 0)
+		return read_cpu_clock(id, now);
 	switch (id) {
 	case CLOCK_REALTIME:
 	case CLOCK_REALTIME_COARSE:
@@ -58,6 +86,7 @@ static void set_realtime(nsec_t now)
 {
 	time_set_realtime_offset(now - time_now());
 	fs_timerfd_clock_was_set();
+	proc_timers_clock_was_set();
 	sched_waitq_wake_all(&wall_sleepers);
 }
 
@@ -173,32 +202,38 @@ static struct linux_timeval to_timeval(nsec_t ns)
 	return (struct linux_timeval){(int64_t)(ns / NSEC_PER_SEC), (int64_t)(ns % NSEC_PER_SEC / 1000)};
 }
 
-SYSCALL2(getitimer, int, which, uaddr_t, at)
+static err_t put_itimer(uaddr_t at, nsec_t left, nsec_t interval)
 {
-	nsec_t left, interval;
-	if (which != 0)
-		return which == 1 || which == 2 ? -EOPNOTSUPP : -EINVAL;
-	proc_get_alarm(&left, &interval);
 	struct linux_timeval out[2] = {to_timeval(interval), to_timeval(left)};
 	return mm_copy_out(at, out, sizeof(out));
 }
 
-SYSCALL3(setitimer, int, which, uaddr_t, new_at, uaddr_t, old_at)
+SYSCALL2(getitimer, uint32_t, which, uaddr_t, at)
+{
+	struct proc_timer_setting setting;
+	if (which > ITIMER_PROF)
+		return -EINVAL;
+	if (which == ITIMER_REAL)
+		proc_get_alarm(&setting.value, &setting.interval);
+	else
+		proc_get_cpu_itimer((int)which, &setting);
+	return put_itimer(at, setting.value, setting.interval);
+}
+
+SYSCALL3(setitimer, uint32_t, which, uaddr_t, new_at, uaddr_t, old_at)
 {
 	struct linux_timeval in[2] = {{0, 0}, {0, 0}};
-	nsec_t left, interval;
+	struct proc_timer_setting old;
 	if (new_at && mm_copy_in(in, new_at, sizeof(in)))
 		return -EFAULT;
 	if (in[0].sec < 0 || in[0].usec < 0 || in[1].sec < 0 || in[1].usec < 0 ||
-	    in[0].usec >= 1000000 || in[1].usec >= 1000000)
+	    in[0].usec >= 1000000 || in[1].usec >= 1000000 || which > ITIMER_PROF)
 		return -EINVAL;
-	if (which != 0)
-		return which == 1 || which == 2 ? -EOPNOTSUPP : -EINVAL;
-	err_t err = proc_set_alarm(from_timeval(&in[1]), from_timeval(&in[0]), &left, &interval);
-	if (err || !old_at)
-		return err;
-	struct linux_timeval out[2] = {to_timeval(interval), to_timeval(left)};
-	return mm_copy_out(old_at, out, sizeof(out));
+	struct proc_timer_setting wanted = {from_timeval(&in[1]), from_timeval(&in[0])};
+	err_t err = which == ITIMER_REAL
+			    ? proc_set_alarm(wanted.value, wanted.interval, &old.value, &old.interval)
+			    : proc_set_cpu_itimer((int)which, &wanted, &old);
+	return err || !old_at ? err : put_itimer(old_at, old.value, old.interval);
 }
 
 SYSCALL1(alarm, uint32_t, seconds)
@@ -206,4 +241,110 @@ SYSCALL1(alarm, uint32_t, seconds)
 	nsec_t left, interval;
 	err_t err = proc_set_alarm(seconds * NSEC_PER_SEC, 0, &left, &interval);
 	return err ? err : (int64_t)((left + NSEC_PER_SEC - 1) / NSEC_PER_SEC);
+}
+
+// ---- POSIX timers ---------------------------------------------------------------------------------
+
+enum { SIGEV_SIGNAL = 0, SIGEV_NONE = 1, SIGEV_THREAD = 2, SIGEV_THREAD_ID = 4 };
+
+/** Linux's struct sigevent. */
+struct linux_sigevent {
+	uint64_t value;
+	int32_t signo, notify, tid;
+	int32_t pad[11];
+};
+
+static err_t get_timer_clock(int id, struct proc_timer_spec *spec)
+{
+	nsec_t now;
+	switch (id) {
+	case CLOCK_REALTIME:
+		spec->clock = PROC_CLOCK_REALTIME;
+		return 0;
+	case CLOCK_MONOTONIC:
+	case CLOCK_BOOTTIME:
+		spec->clock = PROC_CLOCK_MONOTONIC;
+		return 0;
+	case CLOCK_PROCESS_CPUTIME_ID:
+		spec->clock = PROC_CLOCK_PROCESS_CPU;
+		return 0;
+	case CLOCK_THREAD_CPUTIME_ID:
+		spec->clock = PROC_CLOCK_THREAD_CPU;
+		spec->tid = current_thread()->proc.tid;
+		return 0;
+	default:
+		return read_clock(id, &now) ? -EINVAL : -EOPNOTSUPP;
+	}
+}
+
+static err_t get_notification(const struct linux_sigevent *event, struct proc_timer_spec *spec)
+{
+	spec->signo = event->signo;
+	spec->value = event->value;
+	if (event->notify == SIGEV_NONE) {
+		spec->notify = PROC_TIMER_NONE;
+		return 0;
+	}
+	if (event->signo < 1 || event->signo > NSIG)
+		return -EINVAL;
+	if (event->notify == SIGEV_SIGNAL || event->notify == SIGEV_THREAD)
+		return 0;
+	struct thread *thread = event->notify == SIGEV_THREAD_ID && event->tid > 0
+					? thread_find((uint32_t)event->tid)
+					: NULL;
+	bool is_own = thread && thread->proc.pid == current_process()->pid;
+	if (thread)
+		thread_put(thread);
+	if (!is_own || (spec->clock == PROC_CLOCK_THREAD_CPU && spec->tid != (uint32_t)event->tid))
+		return -EINVAL;
+	spec->notify = PROC_TIMER_THREAD;
+	spec->tid = (uint32_t)event->tid;
+	return 0;
+}
+
+SYSCALL3(timer_create, int, clock, uaddr_t, event_at, uaddr_t, id_at)
+{
+	struct proc_timer_spec spec = {.signo = SIGALRM, .is_value_id = !event_at};
+	struct linux_sigevent event;
+	uint32_t id;
+	err_t err = get_timer_clock(clock, &spec);
+	if (!err && event_at && mm_copy_in(&event, event_at, sizeof(event)))
+		err = -EFAULT;
+	if (!err && event_at)
+		err = get_notification(&event, &spec);
+	if (!err)
+		err = proc_timer_create(&spec, &id);
+	if (!err && abi_put32(id_at, id)) {
+		(void)!proc_timer_delete(id);
+		err = -EFAULT;
+	}
+	return err;
+}
+
+SYSCALL4(timer_settime, uint32_t, id, uint32_t, flags, uaddr_t, new_at, uaddr_t, old_at)
+{
+	struct proc_timer_setting wanted, old;
+	if (!new_at)
+		return -EINVAL;
+	err_t err = abi_get_itimerspec(new_at, &wanted.value, &wanted.interval);
+	if (!err)
+		err = proc_timer_set(id, flags & TIMER_ABSTIME, &wanted, &old);
+	return err || !old_at ? err : abi_put_itimerspec(old_at, old.value, old.interval);
+}
+
+SYSCALL2(timer_gettime, uint32_t, id, uaddr_t, at)
+{
+	struct proc_timer_setting setting;
+	err_t err = proc_timer_get(id, &setting);
+	return err ? err : abi_put_itimerspec(at, setting.value, setting.interval);
+}
+
+SYSCALL1(timer_getoverrun, uint32_t, id)
+{
+	return proc_timer_overrun(id);
+}
+
+SYSCALL1(timer_delete, uint32_t, id)
+{
+	return proc_timer_delete(id);
 }

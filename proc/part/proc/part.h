@@ -18,6 +18,7 @@ struct proc_part {
 		uint64_t ids;
 	};
 	struct list node; // in process->threads (process lock)
+	uint32_t charged_uid; // user.c; 0: none (own thread only)
 	uint64_t sigmask; // signals blocked; own thread only, or process lock
 	uint64_t awaited; // process lock; blocked ones that sigtimedwait waits for: not to be ignored
 	uint64_t saved_sigmask; // put back after sigsuspend, ppoll, pselect
