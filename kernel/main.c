@@ -8,6 +8,7 @@
 #include <hal/irqchip.h>
 #include <hal/mmu.h>
 #include <kernel/irq.h>
+#include <kernel/lockdep.h>
 #include <kernel/log.h>
 #include <kernel/main.h>
 #include <kernel/param.h>
@@ -58,6 +59,7 @@ static void log_devices(void)
 
 void upcall_boot(void)
 {
+	lockdep_start();
 	param_init();
 	(void)param_get("console"); // the port has read it already
 	log_init();

@@ -185,7 +185,7 @@ void timers_take_from(cpuid_t cpu)
 		}
 		// Nobody else holds two: no order is needed.
 		spin_lock(&from->lock);
-		spin_lock(&to->lock);
+		spin_lock_nested(&to->lock);
 		is_more = take_over(from, to, TAKE_OVER_MAX);
 		struct timer *first = rbtree_first_entry(&to->tree, struct timer, node);
 		if (first)

@@ -18,6 +18,7 @@ void sched_mutex_init(struct sched_mutex *mutex)
 	atomic_init(&mutex->owner, 0);
 	sched_waitq_init(&mutex->waiters);
 	sched_pi_init(&mutex->pi);
+	lockdep_init_at(&mutex->waiters.lock, __builtin_return_address(0));
 }
 
 /** Set the waiters bit, or take the mutex if it is free. True: taken. Queue locked. */
@@ -50,6 +51,22 @@ static no_inline err_t lock_slow(struct sched_mutex *mutex, struct thread *self,
 	return err;
 }
 
+// The checker of lock order (debug builds) hears that current is about to wait for @mutex in @pc, and
+// that it has it.
+static inline void note_wait(struct sched_mutex *mutex, const void *pc)
+{
+	(void)mutex;
+	(void)pc;
+	lockdep_wait_sleeping(&current_thread()->locks, &mutex->waiters.lock, pc);
+}
+
+static inline void note_lock(struct sched_mutex *mutex, const void *pc)
+{
+	(void)mutex;
+	(void)pc;
+	lockdep_acquire_sleeping(&current_thread()->locks, &mutex->waiters.lock, pc);
+}
+
 static err_t lock(struct sched_mutex *mutex, unsigned flags)
 {
 	struct thread *self = current_thread();
@@ -67,12 +84,18 @@ static err_t lock(struct sched_mutex *mutex, unsigned flags)
 
 void sched_mutex_lock(struct sched_mutex *mutex)
 {
+	note_wait(mutex, __builtin_return_address(0));
 	(void)!lock(mutex, 0);
+	note_lock(mutex, __builtin_return_address(0));
 }
 
 err_t sched_mutex_lock_interruptible(struct sched_mutex *mutex)
 {
-	return lock(mutex, SCHED_WAIT_INTERRUPTIBLE);
+	note_wait(mutex, __builtin_return_address(0));
+	err_t err = lock(mutex, SCHED_WAIT_INTERRUPTIBLE);
+	if (!err)
+		note_lock(mutex, __builtin_return_address(0));
+	return err;
 }
 
 bool sched_mutex_trylock(struct sched_mutex *mutex)
@@ -81,6 +104,7 @@ bool sched_mutex_trylock(struct sched_mutex *mutex)
 	uintptr_t expected = 0;
 	if (!cas_acquire(&mutex->owner, &expected, (uintptr_t)self))
 		return false;
+	note_lock(mutex, __builtin_return_address(0));
 	self->sched.lock_depth++;
 	return true;
 }
@@ -105,6 +129,7 @@ void sched_mutex_unlock(struct sched_mutex *mutex)
 	struct thread *self = current_thread();
 	uintptr_t expected = (uintptr_t)self;
 	assert(sched_mutex_is_held(mutex));
+	lockdep_release_sleeping(&self->locks, &mutex->waiters.lock, __builtin_return_address(0));
 	self->sched.lock_depth--;
 	if (unlikely(!cas_acq_rel(&mutex->owner, &expected, 0)))
 		unlock_slow(mutex);

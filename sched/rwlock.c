@@ -16,6 +16,7 @@ void sched_rwlock_init(struct sched_rwlock *lock)
 {
 	atomic_init(&lock->state, 0);
 	sched_waitq_init(&lock->waiters);
+	lockdep_init_at(&lock->waiters.lock, __builtin_return_address(0));
 }
 
 /** Take the lock as @key if that is allowed now; else set the waiters bit. Queue locked. */
@@ -71,7 +72,30 @@ static no_inline void unlock_slow(struct sched_rwlock *lock)
 	spin_unlock_irqrestore(&lock->waiters.lock, flags);
 }
 
-bool sched_read_trylock(struct sched_rwlock *lock)
+// The checker of lock order (debug builds) hears that current is about to wait for @lock in @pc, has
+// it, lets it go. Readers count like writers: a writer that waits in between makes them wait.
+static inline void note_wait(struct sched_rwlock *lock, const void *pc)
+{
+	(void)lock;
+	(void)pc;
+	lockdep_wait_sleeping(&current_thread()->locks, &lock->waiters.lock, pc);
+}
+
+static inline void note_lock(struct sched_rwlock *lock, const void *pc)
+{
+	(void)lock;
+	(void)pc;
+	lockdep_acquire_sleeping(&current_thread()->locks, &lock->waiters.lock, pc);
+}
+
+static inline void note_unlock(struct sched_rwlock *lock, const void *pc)
+{
+	(void)lock;
+	(void)pc;
+	lockdep_release_sleeping(&current_thread()->locks, &lock->waiters.lock, pc);
+}
+
+static inline bool try_read(struct sched_rwlock *lock)
 {
 	uint32_t state = load_relaxed(&lock->state);
 	while (!(state & (WAITERS | WRITER))) {
@@ -83,17 +107,28 @@ bool sched_read_trylock(struct sched_rwlock *lock)
 	return false;
 }
 
+bool sched_read_trylock(struct sched_rwlock *lock)
+{
+	bool is_taken = try_read(lock);
+	if (is_taken)
+		note_lock(lock, __builtin_return_address(0));
+	return is_taken;
+}
+
 void sched_read_lock(struct sched_rwlock *lock)
 {
 	assert_may_sleep();
-	if (likely(sched_read_trylock(lock)))
-		return;
-	lock_slow(lock, KEY_READ);
-	current_thread()->sched.lock_depth++;
+	note_wait(lock, __builtin_return_address(0));
+	if (unlikely(!try_read(lock))) {
+		lock_slow(lock, KEY_READ);
+		current_thread()->sched.lock_depth++;
+	}
+	note_lock(lock, __builtin_return_address(0));
 }
 
 void sched_read_unlock(struct sched_rwlock *lock)
 {
+	note_unlock(lock, __builtin_return_address(0));
 	current_thread()->sched.lock_depth--;
 	uint32_t before = fetch_sub_acq_rel(&lock->state, READER);
 	assert(before >= READER);
@@ -101,7 +136,7 @@ void sched_read_unlock(struct sched_rwlock *lock)
 		unlock_slow(lock);
 }
 
-bool sched_write_trylock(struct sched_rwlock *lock)
+static inline bool try_write(struct sched_rwlock *lock)
 {
 	uint32_t state = 0;
 	if (unlikely(!cas_acquire(&lock->state, &state, WRITER)))
@@ -110,17 +145,28 @@ bool sched_write_trylock(struct sched_rwlock *lock)
 	return true;
 }
 
+bool sched_write_trylock(struct sched_rwlock *lock)
+{
+	bool is_taken = try_write(lock);
+	if (is_taken)
+		note_lock(lock, __builtin_return_address(0));
+	return is_taken;
+}
+
 void sched_write_lock(struct sched_rwlock *lock)
 {
 	assert_may_sleep();
-	if (likely(sched_write_trylock(lock)))
-		return;
-	lock_slow(lock, KEY_WRITE);
-	current_thread()->sched.lock_depth++;
+	note_wait(lock, __builtin_return_address(0));
+	if (unlikely(!try_write(lock))) {
+		lock_slow(lock, KEY_WRITE);
+		current_thread()->sched.lock_depth++;
+	}
+	note_lock(lock, __builtin_return_address(0));
 }
 
 void sched_write_unlock(struct sched_rwlock *lock)
 {
+	note_unlock(lock, __builtin_return_address(0));
 	current_thread()->sched.lock_depth--;
 	uint32_t before = fetch_and_acq_rel(&lock->state, ~WRITER);
 	assert(before & WRITER);

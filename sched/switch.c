@@ -138,6 +138,7 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 	struct hal_percpu *self = hal_percpu();
 	struct runq *rq = this_cpu_ptr(runq);
 	assert_irqs_off();
+	lockdep_check_switch();
 	quiesce_report();
 	if (unlikely(load_relaxed(&sched_rt_waiting)))
 		balance_pull_rt(rq);

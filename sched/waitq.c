@@ -24,6 +24,7 @@
 void sched_waitq_init(struct sched_waitq *wq)
 {
 	spin_init(&wq->lock);
+	lockdep_init_at(&wq->lock, __builtin_return_address(0));
 	list_init(&wq->waiters);
 }
 

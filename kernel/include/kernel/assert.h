@@ -4,6 +4,7 @@
 
 #include <hal/irqflags.h>
 #include <hal/percpu.h>
+#include <kernel/lockdep.h>
 #include <kernel/panic.h>
 
 #define verify(cond)                                                                               \
@@ -17,5 +18,6 @@
 
 #define assert_irqs_off() assert(!hal_irq_is_enabled())
 /** The caller runs in a thread, outside interrupts and with interrupts on. */
-#define assert_may_sleep() assert(hal_percpu()->irq_depth == 0 && hal_irq_is_enabled())
+#define assert_may_sleep()                                                                         \
+	(assert(hal_percpu()->irq_depth == 0 && hal_irq_is_enabled()), lockdep_check_switch())
 #define assert_held(lock) assert(spin_is_locked(lock))

@@ -12,10 +12,14 @@
 #include <hal/atomic.h>
 #include <hal/cpu.h>
 #include <hal/irqflags.h>
+#include <kernel/lockdep.h>
 #include <lib/types.h>
 
 struct spinlock {
 	_Atomic uint32_t is_taken;
+#if CONFIG_DEBUG
+	struct lock_identity identity; // for <kernel/lockdep.h>
+#endif
 };
 
 #define SPINLOCK_INIT {0}
@@ -23,9 +27,10 @@ struct spinlock {
 static inline void spin_init(struct spinlock *lock)
 {
 	atomic_init(&lock->is_taken, 0);
+	lockdep_init(lock);
 }
 
-static inline void spin_lock(struct spinlock *lock)
+static inline void spin_wait_and_take(struct spinlock *lock)
 {
 	while (unlikely(exchange_acquire(&lock->is_taken, 1))) {
 		// Wait by reading, so that the line stays shared until it is released.
@@ -34,14 +39,32 @@ static inline void spin_lock(struct spinlock *lock)
 	}
 }
 
+static inline void spin_lock(struct spinlock *lock)
+{
+	lockdep_acquire(lock);
+	spin_wait_and_take(lock);
+}
+
+/** The same where one of @lock's class (<kernel/lockdep.h>) is held and another rule than that of rising
+ *  addresses keeps two CPUs from waiting for each other: the caller says which. */
+static inline void spin_lock_nested(struct spinlock *lock)
+{
+	lockdep_acquire_nested(lock);
+	spin_wait_and_take(lock);
+}
+
 /** Take @lock if it is free. Never waits. */
 static inline bool spin_trylock(struct spinlock *lock)
 {
-	return !exchange_acquire(&lock->is_taken, 1);
+	bool is_taken = !exchange_acquire(&lock->is_taken, 1);
+	if (is_taken)
+		lockdep_acquire_tried(lock);
+	return is_taken;
 }
 
 static inline void spin_unlock(struct spinlock *lock)
 {
+	lockdep_release(lock);
 	store_release(&lock->is_taken, 0);
 }
 

@@ -100,6 +100,9 @@ struct thread {
 	struct list all_node; // every thread but the idle ones, for debugging (threads lock)
 	void (*entry)(void *); // kernel threads
 	void *entry_arg;
+#if CONFIG_DEBUG
+	struct lock_stack locks; // sleeping ones that it holds (itself)
+#endif
 	char name[16];
 };
 
