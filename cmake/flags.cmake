@@ -6,14 +6,24 @@
 set(CONFIG_KSTACK_KIB 16)
 if(CONFIG_HOST AND HALCYON_SANITIZE)
 	set(CONFIG_KSTACK_KIB 128)
-elseif(CONFIG_HOST)
+elseif(CONFIG_HOST OR HALCYON_SANITIZE)
 	set(CONFIG_KSTACK_KIB 32)
+endif()
+# Images: the checkers of kernel/ubsan.c and mm/alloc/kasan.c.
+set(CONFIG_UBSAN 0)
+set(CONFIG_KASAN 0)
+if(NOT CONFIG_HOST AND HALCYON_SANITIZE MATCHES "undefined")
+	set(CONFIG_UBSAN 1)
+endif()
+if(NOT CONFIG_HOST AND HALCYON_SANITIZE MATCHES "kernel-address")
+	set(CONFIG_KASAN 1)
 endif()
 
 add_library(kernel_flags INTERFACE)
 target_compile_definitions(kernel_flags INTERFACE
 	CONFIG_DEBUG=${CONFIG_DEBUG} CONFIG_TESTS=${CONFIG_TESTS} CONFIG_HOST=${CONFIG_HOST}
-	CPUS_MAX=${CPUS_MAX} CONFIG_KSTACK_KIB=${CONFIG_KSTACK_KIB} $<$<COMPILE_LANGUAGE:ASM>:__ASSEMBLY__=1>)
+	CPUS_MAX=${CPUS_MAX} CONFIG_KSTACK_KIB=${CONFIG_KSTACK_KIB}
+	CONFIG_KASAN=${CONFIG_KASAN} $<$<COMPILE_LANGUAGE:ASM>:__ASSEMBLY__=1>)
 target_include_directories(kernel_flags INTERFACE ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(kernel_flags INTERFACE
 	-g -O2 -Wall -Wextra
@@ -62,6 +72,14 @@ if(CONFIG_HOST)
 		endif()
 	endif()
 else()
+	if(HALCYON_SANITIZE)
+		# Not in what runs before there is a stack, a map or a shadow. A call for each access; no
+		# redzones on stacks and between variables, which would need a shadow of their own.
+		target_compile_options(kernel_flags INTERFACE
+			$<$<AND:$<COMPILE_LANGUAGE:C>,$<NOT:$<BOOL:$<TARGET_PROPERTY:HALCYON_UNSANITIZED>>>>:-fsanitize=${HALCYON_SANITIZE}
+			--param=asan-stack=0 --param=asan-globals=0
+			--param=asan-instrumentation-with-call-threshold=0>)
+	endif()
 	target_compile_options(kernel_flags INTERFACE ${machine_flags}
 		$<$<COMPILE_LANGUAGE:C>:${guard_flag}>
 		$<$<COMPILE_LANGUAGE:C>:-fstack-protector-strong>

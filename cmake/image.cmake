@@ -18,6 +18,7 @@ set(includes $<TARGET_PROPERTY:arch_headers,INTERFACE_INCLUDE_DIRECTORIES>)
 add_custom_command(OUTPUT ${script}
 	COMMAND ${CMAKE_C_COMPILER} -E -P -x c -D__ASSEMBLY__=1 -D__LINKER__=1
 		-DCONFIG_DEBUG=${CONFIG_DEBUG} -DCONFIG_TESTS=${CONFIG_TESTS} -DCPUS_MAX=${CPUS_MAX}
+		-DCONFIG_KSTACK_KIB=${CONFIG_KSTACK_KIB}
 		"$<$<BOOL:${includes}>:-I$<JOIN:${includes},;-I>>" -I${PROJECT_BINARY_DIR}/generated
 		-MD -MF ${script}.d -MT ${script}
 		${PROJECT_SOURCE_DIR}/arch/${HALCYON_ARCH}/kernel.ld -o ${script}

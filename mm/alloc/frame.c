@@ -15,6 +15,7 @@
 #include <mm/failpoint.h>
 #include <mm/frame.h>
 
+#include "kasan.h"
 #include "private.h"
 
 #define CACHE_SIZE 64
@@ -203,7 +204,7 @@ static no_inline struct frame *alloc_single_slow(void)
 	return frame;
 }
 
-struct frame *frame_alloc(unsigned order)
+static inline struct frame *alloc(unsigned order)
 {
 	if (alloc_may_fail(ALLOC_FRAME))
 		return NULL;
@@ -220,6 +221,14 @@ struct frame *frame_alloc(unsigned order)
 	cpu->count = count - 1;
 	hal_irq_restore(flags);
 	atomic_store_explicit(&frame->refs, 1, memory_order_relaxed);
+	return frame;
+}
+
+struct frame *frame_alloc(unsigned order)
+{
+	struct frame *frame = alloc(order);
+	if (CONFIG_KASAN && frame)
+		kasan_unpoison(frame_direct(frame), HAL_PAGE_SIZE << order);
 	return frame;
 }
 
@@ -253,6 +262,10 @@ static no_inline void free_single_slow(struct frame *frame)
 void frame_free(struct frame *frame, unsigned order)
 {
 	assert(!(get_flags(frame) & (FRAME_FREE | FRAME_RESERVED)));
+	if (CONFIG_KASAN) {
+		kasan_check_free(frame_direct(frame));
+		kasan_poison(frame_direct(frame), HAL_PAGE_SIZE << order, KASAN_FREE_PAGE);
+	}
 	if (unlikely(order != 0)) {
 		free_block(frame, order);
 		return;
@@ -285,6 +298,7 @@ static void give_range(paddr_t base, paddr_t end)
 {
 	irqflags_t flags = spin_lock_irqsave(&buddy.lock);
 	buddy.total += (end - base) >> HAL_PAGE_SHIFT;
+	kasan_poison(hal_direct(base), end - base, KASAN_FREE_PAGE);
 	while (base < end) {
 		unsigned order = FRAME_ORDER_MAX;
 		while (!is_aligned(base, HAL_PAGE_SIZE << order) ||

@@ -9,15 +9,18 @@
 #include <mm/frame.h>
 #include <mm/kmap.h>
 
+#include "kasan.h"
 #include "private.h"
 
 void upcall_mm_init(void)
 {
 	kmap_init();
+	kasan_init();
 	frame_init();
 	slab_init();
 	struct frame_stats stats;
 	frame_get_stats(&stats);
+	kasan_plant();
 	log_info("memory: %llu KiB free, %llu KiB kept by kernel, firmware and initrd",
 		 (unsigned long long)stats.free * HAL_PAGE_SIZE / 1024,
 		 (unsigned long long)stats.reserved * HAL_PAGE_SIZE / 1024);

@@ -17,6 +17,7 @@
 #include <mm/frame.h>
 #include <mm/slab.h>
 
+#include "kasan.h"
 #include "private.h"
 
 #define CACHES_MAX 64
@@ -196,14 +197,6 @@ static void release_empties(struct slab_cache *cache)
 		frame_free(slab, cache->order);
 }
 
-void slab_drain_this_cpu(void)
-{
-	for (uint32_t i = 0; i < cache_count; i++) {
-		flush(&caches[i], this_slab_cpu(&caches[i]), 0);
-		release_empties(&caches[i]);
-	}
-}
-
 /** Chain the objects of the new slab and describe its frames. */
 static void slab_format(struct slab_cache *cache, struct frame *slab)
 {
@@ -213,6 +206,8 @@ static void slab_format(struct slab_cache *cache, struct frame *slab)
 	for (uint32_t i = 0; i < cache->per_slab; i++)
 		*(void **)(base + (size_t)i * cache->size) =
 			i + 1 < cache->per_slab ? base + (size_t)(i + 1) * cache->size : NULL;
+	if (!cache->construct)
+		kasan_poison(base, HAL_PAGE_SIZE << cache->order, KASAN_REDZONE_BYTE);
 	set_head_word(slab, 0, 0);
 	atomic_store_explicit(&slab->flags, FRAME_SLAB | cache->id << CACHE_ID_SHIFT,
 			      memory_order_relaxed);
@@ -266,10 +261,8 @@ static inline void *alloc_fast(struct slab_cache *cache)
 	return object;
 }
 
-static inline void free_fast(struct slab_cache *cache, void *object)
+static inline void give_back(struct slab_cache *cache, void *object)
 {
-	if (CONFIG_DEBUG && !cache->construct)
-		memset(object, POISON, cache->size);
 	irqflags_t flags = hal_irq_save();
 	struct slab_cpu *cpu = this_slab_cpu(cache);
 	push(cpu, object);
@@ -278,17 +271,63 @@ static inline void free_fast(struct slab_cache *cache, void *object)
 	hal_irq_restore(flags);
 }
 
+static inline void free_fast(struct slab_cache *cache, void *object)
+{
+	if (CONFIG_KASAN) {
+		kasan_check_free(object);
+		kasan_unpoison(object, cache->size);
+	}
+	if (CONFIG_DEBUG && !cache->construct)
+		memset(object, POISON, cache->size);
+	if (CONFIG_KASAN && !cache->construct) {
+		kasan_poison(object, cache->size, KASAN_FREED);
+		struct kasan_freed out = kasan_keep((struct kasan_freed){cache, object});
+		if (!out.object)
+			return;
+		cache = out.cache;
+		object = out.object;
+	}
+	give_back(cache, object);
+}
+
+static always_inline void *alloc_sized(struct slab_cache *cache, size_t size)
+{
+	void *object = alloc_may_fail(ALLOC_SLAB) ? NULL : alloc_fast(cache);
+	if (CONFIG_KASAN && object && !cache->construct) {
+		kasan_poison(object, cache->size, KASAN_REDZONE_BYTE);
+		kasan_unpoison(object, size);
+	}
+	return object;
+}
+
 void *slab_alloc(struct slab_cache *cache)
 {
-	if (alloc_may_fail(ALLOC_SLAB))
-		return NULL;
-	return alloc_fast(cache);
+	return alloc_sized(cache, cache->size - KASAN_REDZONE);
+}
+
+static void give_back_kept(void)
+{
+	struct kasan_freed freed;
+	for (unsigned i = 0; CONFIG_KASAN && i < KASAN_KEPT; i++) {
+		freed = kasan_keep((struct kasan_freed){NULL, NULL});
+		if (freed.object)
+			give_back(freed.cache, freed.object);
+	}
+}
+
+void slab_drain_this_cpu(void)
+{
+	give_back_kept();
+	for (uint32_t i = 0; i < cache_count; i++) {
+		flush(&caches[i], this_slab_cpu(&caches[i]), 0);
+		release_empties(&caches[i]);
+	}
 }
 
 void *slab_alloc_zeroed(struct slab_cache *cache)
 {
 	void *object = slab_alloc(cache);
-	return object ? memset(object, 0, cache->size) : NULL;
+	return object ? memset(object, 0, cache->size - KASAN_REDZONE) : NULL;
 }
 
 /** The cache of @head, the head of a slab; NULL when it is none. */
@@ -318,7 +357,7 @@ static unsigned choose_order(size_t size)
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align)
 {
 	verify(cache_count < CACHES_MAX);
-	size = align_up(max(size, sizeof(void *)), max(align, sizeof(void *)));
+	size = align_up(max(size, sizeof(void *)) + KASAN_REDZONE, max(align, sizeof(void *)));
 	unsigned order = choose_order(size);
 	verify(size <= HAL_PAGE_SIZE << order);
 	struct slab_cache *cache = &caches[cache_count];
@@ -350,6 +389,7 @@ static void count_objects(struct slab_cache *cache, uint64_t *in_use, uint64_t *
 	size_t cpu;
 	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX)
 		free += cpu_ptr(slab_cpus, cpu)->caches[cache->id].count;
+	free += kasan_kept(cache);
 	*in_use = *total - free;
 }
 
@@ -408,9 +448,7 @@ void *kmalloc(size_t size)
 {
 	if (unlikely(size > KMALLOC_SLAB_MAX))
 		return alloc_large(size);
-	if (alloc_may_fail(ALLOC_SLAB))
-		return NULL;
-	return alloc_fast(class_of_size[(size + 15) / 16]);
+	return alloc_sized(class_of_size[(size + 15) / 16], size);
 }
 
 void *kzalloc(size_t size)
@@ -434,11 +472,18 @@ static unsigned large_order(struct frame *head)
 	return flags & FRAME_ORDER_MASK;
 }
 
-size_t kmalloc_size(const void *p)
+static size_t usable_size(const void *p)
 {
 	struct frame *head = head_of(p);
 	struct slab_cache *cache = cache_of(head);
-	return cache ? cache->size : HAL_PAGE_SIZE << large_order(head);
+	return cache ? cache->size - KASAN_REDZONE : HAL_PAGE_SIZE << large_order(head);
+}
+
+size_t kmalloc_size(const void *p)
+{
+	size_t size = usable_size(p);
+	kasan_unpoison(p, size); // who asks may use it all
+	return size;
 }
 
 void kfree(void *p)
@@ -457,12 +502,15 @@ void *krealloc(void *p, size_t size)
 {
 	if (!p)
 		return kmalloc(size);
-	size_t old_size = kmalloc_size(p);
-	if (size <= old_size && size > old_size / 4)
+	size_t old_size = usable_size(p);
+	if (size <= old_size && size > old_size / 4) {
+		kasan_unpoison(p, size);
 		return p;
+	}
 	void *fresh = kmalloc(size);
 	if (!fresh)
 		return size <= old_size ? p : NULL;
+	kasan_unpoison(p, old_size); // all of it is copied
 	memcpy(fresh, p, min(size, old_size));
 	kfree(p);
 	return fresh;
