@@ -50,6 +50,7 @@ void ipc_init(void)
 	endpoint_cache = slab_cache_create_stable("endpoint", sizeof(struct endpoint), 16,
 						  endpoint_constructor);
 	ipc_args_init();
+	ipc_reply_init();
 }
 
 // ---- ends of waits ------------------------------------------------------------------------------
@@ -68,10 +69,9 @@ static void wake_with_message(struct thread *thread)
 	sched_wake(thread);
 }
 
-/** Take the right to reply to @caller from @server: true for exactly one of all who try. */
-static bool claim_caller(struct thread *caller, struct thread *server)
+bool ipc_claim_caller(struct thread *caller, void *holder)
 {
-	struct thread *expected = server;
+	void *expected = holder;
 	return cas_acq_rel(&caller->ipc.server, &expected, NULL);
 }
 
@@ -79,7 +79,7 @@ static void drop_reply_right(struct thread *server)
 {
 	struct thread *caller = server->ipc.reply_to;
 	server->ipc.reply_to = NULL;
-	if (caller && claim_caller(caller, server))
+	if (caller && ipc_claim_caller(caller, server))
 		ipc_complete(caller, -EPIPE, IPC_TAG_TAKEN);
 }
 
@@ -102,8 +102,10 @@ void ipc_end_wait(struct thread *thread, err_t status)
 		list_remove(&thread->ipc.node);
 		ipc_complete(thread, status, 0);
 	} else if (state == IPC_AWAITING_REPLY) {
-		struct thread *server = load_acquire(&thread->ipc.server);
-		if (server && claim_caller(thread, server))
+		void *holder = load_acquire(&thread->ipc.server);
+		while (holder && !cas_acq_rel(&thread->ipc.server, &holder, NULL))
+			; // it was saved, or taken back: another holder
+		if (holder)
 			ipc_complete(thread, status, IPC_TAG_TAKEN);
 	}
 	spin_unlock_irqrestore(&ep->lock, flags);
@@ -448,6 +450,11 @@ static bool try_send_request(struct trapframe *tf, enum ipc_mode mode, bool want
 		hal_irq_restore(flags);
 		return true;
 	}
+	if (unlikely(load_relaxed(&grant->rights) & GRANT_LIMITED) && !grant_admit(grant)) {
+		hal_irq_restore(flags);
+		*err = -EAGAIN;
+		return true;
+	}
 	struct endpoint *ep = ipc_endpoint_of(grant);
 	spin_lock(&ep->lock);
 	struct thread *receiver = list_first_entry(&ep->receivers, struct thread, ipc.node);
@@ -480,6 +487,8 @@ static void send_request(struct trapframe *tf, enum ipc_mode mode, bool wants_re
 	err_t err = ipc_cargo_check(current_thread());
 	while (!err && !try_send_request(tf, mode, wants_reply, &err))
 		err = 0;
+	if (unlikely(err == -EBADF && !wants_reply))
+		err = ipc_reply_through(tf);
 	ipc_args_end();
 	hal_tf_set_result(tf, err);
 }
@@ -505,11 +514,11 @@ void ipc_send(struct trapframe *tf, enum ipc_mode mode)
 
 // ---- receiving and replying ---------------------------------------------------------------------
 
-/** @caller waits for current's answer. */
-static void await_current(struct thread *caller)
+/** @caller waits for an answer through @holder. */
+static void await_holder(struct thread *caller, void *holder)
 {
 	store_relaxed(&caller->ipc.state, IPC_AWAITING_REPLY);
-	store_release(&caller->ipc.server, current_thread());
+	store_release(&caller->ipc.server, holder);
 }
 
 /** @caller, which was CLAIMED until now, waits for a reply: whatever came meanwhile ends that. */
@@ -530,7 +539,7 @@ static void take_request(struct thread *sender)
 	ipc_copy_args(self->tf, sender);
 	if (sender->ipc.wants_reply) {
 		self->ipc.reply_to = sender;
-		await_current(sender);
+		await_holder(sender, self);
 		return;
 	}
 	self->ipc.reply_to = NULL;
@@ -647,8 +656,8 @@ void ipc_resume(struct trapframe *tf)
 		receive(tf, IPC_BLOCKING);
 }
 
-/** Long message and descriptors of current's answer to @caller, which is claimed. */
-static err_t carry_reply(struct thread *caller)
+/** Long message and descriptors of current's answer to @caller, which is claimed from @holder. */
+static err_t carry_reply(struct thread *caller, void *holder)
 {
 	struct ipc_cargo cargo;
 	bool is_callers;
@@ -661,7 +670,7 @@ static err_t carry_reply(struct thread *caller)
 	// An answer that is too long is the server's mistake: it may send another one.
 	if (!is_callers || err == -EMSGSIZE) {
 		nsec_t deadline = ipc_deadline(caller);
-		await_current(caller);
+		await_holder(caller, holder);
 		end_if_disturbed(caller, deadline);
 		return err;
 	}
@@ -669,28 +678,32 @@ static err_t carry_reply(struct thread *caller)
 	return -EPIPE;
 }
 
-/** Answer the caller whose right is in current's slot: 0, -ESRCH (empty slot), -EPIPE (it has left, or
- *  could not take the answer), -EINVAL, -EMSGSIZE, -EFAULT, -EBADF, -EPERM (the right stays). */
-static err_t reply(struct trapframe *tf)
+err_t ipc_answer(const struct trapframe *tf, struct thread *caller, void *holder)
 {
-	struct thread *self = current_thread(), *caller = self->ipc.reply_to;
+	struct thread *self = current_thread();
 	if (hal_tf_ipc_tag(tf) >> 33)
 		return -EINVAL;
-	if (!caller)
-		return -ESRCH;
-	if (!claim_caller(caller, self)) {
-		self->ipc.reply_to = NULL;
+	if (!ipc_claim_caller(caller, holder))
 		return -EPIPE;
-	}
-	err_t err = ipc_has_cargo(self) ? carry_reply(caller) : 0;
-	if (!err || err == -EPIPE)
-		self->ipc.reply_to = NULL;
+	err_t err = ipc_has_cargo(self) ? carry_reply(caller, holder) : 0;
 	if (err)
 		return err;
 	ipc_copy_reply(caller->tf, self->tf);
 	ipc_copy_args(caller->tf, self);
 	wake_with_message(caller);
 	return 0;
+}
+
+/** Answer the caller whose right is in current's slot: as ipc_answer(), or -ESRCH (empty slot). */
+static err_t reply(const struct trapframe *tf)
+{
+	struct thread *self = current_thread();
+	if (!self->ipc.reply_to)
+		return hal_tf_ipc_tag(tf) >> 33 ? -EINVAL : -ESRCH;
+	err_t err = ipc_answer(tf, self->ipc.reply_to, self);
+	if (!err || err == -EPIPE)
+		self->ipc.reply_to = NULL;
+	return err;
 }
 
 void ipc_reply(struct trapframe *tf)

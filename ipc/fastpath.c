@@ -112,7 +112,7 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 	store_relaxed(&self->ipc.endpoint, ep);
 	store_relaxed(&self->ipc.state, IPC_RECEIVING);
 	fence_seq_cst();
-	struct thread *expected = self;
+	void *expected = self;
 	if (unlikely(load_relaxed(&self->pending) ||
 		     !cas_acq_rel(&caller->ipc.server, &expected, NULL))) {
 		store_relaxed(&self->ipc.state, IPC_IDLE);

@@ -46,6 +46,18 @@ void ipc_complete(struct thread *thread, err_t status, uint64_t tag_bits);
  *  claimed it. Any context. */
 void ipc_end_wait(struct thread *thread, err_t status);
 
+/** Take the right to reply to @caller from @holder: true for exactly one of all who try. */
+bool ipc_claim_caller(struct thread *caller, void *holder);
+/** Answer @caller with current's frame @tf by the right that @holder has. 0; -EPIPE: it has left, or could
+ *  not take the answer; -EINVAL, -EMSGSIZE, -EFAULT, -EBADF, -EPERM: the right stays. May sleep. */
+must_check err_t ipc_answer(const struct trapframe *tf, struct thread *caller, void *holder);
+
+// ---- reply.c --------------------------------------------------------------------------------------
+
+void ipc_reply_init(void);
+/** A send to a descriptor that may be a saved reply right: as ipc_answer(), -EBADF if it is none. */
+must_check err_t ipc_reply_through(const struct trapframe *tf);
+
 // ---- args.c ---------------------------------------------------------------------------------------
 
 /** An operation's argument block in kernel memory. */

@@ -72,8 +72,15 @@ static void notification_destroy(struct object *object)
 	quiesce_defer(&n->quiesce, free_notification);
 }
 
+/** Whoever is told of the end of grants may be gone itself. */
+static void notification_signal(struct object *object, uint64_t bits)
+{
+	(void)!ipc_signal(ipc_notification_of(object), bits);
+}
+
 static const struct object_ops notification_ops = {
 	.name = "notification",
+	.signal = notification_signal,
 	.destroy = notification_destroy,
 	.grant_new = notification_grant_new,
 	.grant_gone = notification_grant_gone,

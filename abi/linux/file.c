@@ -220,11 +220,23 @@ SYSCALL3(close_range, uint32_t, first, uint32_t, last, uint32_t, flags)
 	return fd_close_range(fds(), first, last, flags & 4 ? FD_CLOEXEC : 0);
 }
 
-static int64_t duplicate(uint32_t fd, uint32_t min_fd, uint32_t flags)
+/** The grant of @fd for one more descriptor; NULL and the error. */
+static struct grant *get_shared(uint32_t fd, err_t *err)
 {
 	struct grant *grant = fd_lookup_get(fds(), fd);
+	*err = grant && grant_is_single(grant) ? -EPERM : -EBADF;
+	if (!grant || *err == -EBADF)
+		return grant;
+	grant_put(grant);
+	return NULL;
+}
+
+static int64_t duplicate(uint32_t fd, uint32_t min_fd, uint32_t flags)
+{
+	err_t err;
+	struct grant *grant = get_shared(fd, &err);
 	if (!grant)
-		return -EBADF;
+		return err;
 	int result = fd_install(fds(), grant, min_fd, flags);
 	if (result < 0)
 		grant_put(grant);
@@ -233,9 +245,10 @@ static int64_t duplicate(uint32_t fd, uint32_t min_fd, uint32_t flags)
 
 static int64_t duplicate_at(uint32_t fd, uint32_t at, uint32_t flags)
 {
-	struct grant *grant = fd_lookup_get(fds(), fd);
+	err_t err;
+	struct grant *grant = get_shared(fd, &err);
 	if (!grant)
-		return -EBADF;
+		return err;
 	int result = fd_install_at(fds(), grant, at, flags);
 	if (result < 0)
 		grant_put(grant);

@@ -47,39 +47,105 @@ static struct grant *get_grant(uint64_t fd, uint32_t *type)
 	struct grant *grant = fd_lookup_get(current_thread()->object.fds, fd);
 	if (!grant)
 		return NULL;
-	*type = load_relaxed(&grant->rights) & OBJECT_TYPE_MASK;
+	*type = load_relaxed(&grant->rights) & OBJECT_TYPE_MASK & ~GRANT_LIMITED;
 	if (*type >= OBJECT_ENDPOINT && *type != OBJECT_REPLY)
 		return grant;
 	grant_put(grant);
 	return NULL;
 }
 
-static int64_t derive(uint64_t fd, uint64_t rights, const uint64_t *badge)
+/** The terms that a mint asks for by @flags and the words of @tf; *@terms NULL: none. */
+static err_t make_terms(const struct trapframe *tf, uint64_t flags, struct grant_terms **terms)
 {
-	uint32_t type;
-	struct grant *parent = get_grant(fd, &type), *child;
-	if (!parent)
-		return -EBADF;
-	err_t err = rights & ~(uint64_t)IPC_RIGHTS_ALL || !rights ? -EINVAL : 0;
-	if (!err)
-		err = grant_check(parent, type, IPC_RIGHT_GRANT);
-	uint64_t mark = badge ? *badge : parent->badge;
+	struct object *told;
+	*terms = NULL;
+	if (!flags)
+		return 0;
+	*terms = grant_terms_create();
+	if (!*terms)
+		return -ENOMEM;
+	err_t err = 0;
+	if (flags & IPC_MINT_LIMIT)
+		err = grant_terms_limit(*terms, hal_tf_ipc_word(tf, 3), hal_tf_ipc_word(tf, 4));
+	if (!err && (flags & IPC_MINT_TELL)) {
+		err = native_get_object(hal_tf_ipc_word(tf, 1), OBJECT_NOTIFICATION, IPC_RIGHT_SEND, &told);
+		if (!err) {
+			grant_terms_tell(*terms, told, hal_tf_ipc_word(tf, 2));
+			object_put(told);
+		}
+	}
+	if (err)
+		grant_terms_put(*terms);
+	return err;
+}
+
+/** May a child of @parent have @badge? Who has a badge cannot give another one: it says who he is. Of a
+ *  notification it is the bits that may be set. */
+static err_t check_badge(struct grant *parent, uint32_t type, uint64_t *badge)
+{
 	if (type == OBJECT_NOTIFICATION)
-		mark &= parent->badge; // the bits that it may set
+		*badge &= parent->badge;
+	else if (parent->badge && *badge != parent->badge)
+		return -EPERM;
+	return 0;
+}
+
+static int64_t derive_from(struct grant *parent, uint32_t type, const struct trapframe *tf, uint64_t badge,
+			   uint64_t flags)
+{
+	uint64_t rights = hal_tf_ipc_tag(tf) & ~flags;
+	struct grant_terms *terms;
+	struct grant *child;
+	if (rights & ~(uint64_t)IPC_RIGHTS_ALL || !rights)
+		return -EINVAL;
+	if ((flags & IPC_MINT_LIMIT) && type != OBJECT_ENDPOINT)
+		return -EINVAL;
+	err_t err = grant_check(parent, type, IPC_RIGHT_GRANT);
 	if (!err)
-		err = grant_derive(parent, (uint32_t)rights, mark, &child);
-	grant_put(parent);
+		err = check_badge(parent, type, &badge);
+	if (!err)
+		err = make_terms(tf, flags, &terms);
+	if (!err)
+		err = grant_derive_on(parent, (uint32_t)rights, badge, terms, &child);
 	return err ? err : native_install(child);
 }
 
-static int64_t revoke(uint64_t fd)
+static int64_t restrict_grant(const struct trapframe *tf)
 {
 	uint32_t type;
-	struct grant *grant = get_grant(fd, &type);
+	struct grant *parent = get_grant(hal_tf_ipc_fd(tf), &type);
+	if (!parent)
+		return -EBADF;
+	int64_t result = derive_from(parent, type, tf, parent->badge, 0);
+	grant_put(parent);
+	return result;
+}
+
+static int64_t mint(const struct trapframe *tf)
+{
+	uint32_t type;
+	struct grant *parent = get_grant(hal_tf_ipc_fd(tf), &type);
+	if (!parent)
+		return -EBADF;
+	uint64_t flags = hal_tf_ipc_tag(tf) & (IPC_MINT_TELL | IPC_MINT_LIMIT);
+	int64_t result = derive_from(parent, type, tf, hal_tf_ipc_word(tf, 0), flags);
+	grant_put(parent);
+	return result;
+}
+
+static err_t revoke(const struct trapframe *tf)
+{
+	uint64_t by_badge = hal_tf_ipc_tag(tf);
+	uint32_t type;
+	struct grant *grant = get_grant(hal_tf_ipc_fd(tf), &type);
 	if (!grant)
 		return -EBADF;
-	err_t err = grant_check(grant, type, IPC_RIGHT_GRANT);
+	err_t err = by_badge & ~(uint64_t)IPC_REVOKE_BADGE ? -EINVAL : 0;
 	if (!err)
+		err = grant_check(grant, type, by_badge ? IPC_RIGHT_RECV : IPC_RIGHT_GRANT);
+	if (!err && by_badge)
+		grant_revoke_badge(grant, hal_tf_ipc_word(tf, 0));
+	else if (!err)
 		grant_revoke_descendants(grant);
 	grant_put(grant);
 	return err;
@@ -97,24 +163,22 @@ static void native_endpoint(struct trapframe *tf)
 
 static void native_restrict(struct trapframe *tf)
 {
-	hal_tf_set_result(tf, derive(hal_tf_ipc_fd(tf), hal_tf_ipc_tag(tf), NULL));
+	hal_tf_set_result(tf, restrict_grant(tf));
 }
 
 static void native_mint(struct trapframe *tf)
 {
-	uint64_t badge = hal_tf_ipc_word(tf, 0);
-	hal_tf_set_result(tf, derive(hal_tf_ipc_fd(tf), hal_tf_ipc_tag(tf), &badge));
+	hal_tf_set_result(tf, mint(tf));
 }
 
 static void native_revoke(struct trapframe *tf)
 {
-	hal_tf_set_result(tf, revoke(hal_tf_ipc_fd(tf)));
+	hal_tf_set_result(tf, revoke(tf));
 }
 
-/** Reply rights as descriptors are not there yet. */
-static void native_none(struct trapframe *tf)
+static void native_reply_save(struct trapframe *tf)
 {
-	hal_tf_set_result(tf, -ENOSYS);
+	hal_tf_set_result(tf, ipc_reply_save());
 }
 
 static void native_call(struct trapframe *tf)
@@ -158,7 +222,7 @@ const native_syscall_fn native_syscalls[] = {
 	[IPC_RESTRICT - IPC_NR_FIRST] = native_restrict,
 	[IPC_MINT - IPC_NR_FIRST] = native_mint,
 	[IPC_REVOKE - IPC_NR_FIRST] = native_revoke,
-	[IPC_REPLY_SAVE - IPC_NR_FIRST] = native_none,
+	[IPC_REPLY_SAVE - IPC_NR_FIRST] = native_reply_save,
 	[IPC_TRY_CALL - IPC_NR_FIRST] = native_try_call,
 	[IPC_TRY_RECV - IPC_NR_FIRST] = native_try_recv,
 	[IPC_TRY_SEND - IPC_NR_FIRST] = native_try_send,

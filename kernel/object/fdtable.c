@@ -65,14 +65,15 @@ static void copy_slots(struct fdtable *to, struct fdtable *from)
 	bitmap_copy(target->cloexec, source->cloexec, source->size);
 	bitmap_for_each_set(fd, source->open, source->size) {
 		struct grant *grant = load_relaxed(&source->slots[fd]);
-		if (grant) // NULL: reserved by an open that is not finished
-			grant_get(grant);
-		else
+		if (!grant || grant_is_single(grant)) { // NULL: reserved, not filled yet
 			bitmap_clear(target->open, fd);
+			continue;
+		}
+		grant_get(grant);
 		store_relaxed(&target->slots[fd], grant);
 	}
 	to->limit = from->limit;
-	to->first_free = from->first_free;
+	to->first_free = 0;
 	to->count = bitmap_weight(target->open, target->size);
 }
 
@@ -318,8 +319,11 @@ void fdtable_close_on_exec(struct fdtable *table)
 {
 	struct fd_array *array = array_of(table); // exec has made the table its own
 	unsigned long fd;
-	bitmap_for_each_set(fd, array->cloexec, array->size)
-		(void)fd_close(table, (uint32_t)fd);
+	bitmap_for_each_set(fd, array->open, array->size) {
+		struct grant *grant = load_relaxed(&array->slots[fd]);
+		if (bitmap_test(array->cloexec, fd) || (grant && grant_is_single(grant)))
+			(void)fd_close(table, (uint32_t)fd);
+	}
 }
 
 int fd_get_flags(struct fdtable *table, uint32_t fd)

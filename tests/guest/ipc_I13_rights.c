@@ -108,6 +108,114 @@ static void check_other_processes(void)
 	}
 }
 
+static long call_with(long number, long fd)
+{
+	struct message m = { .tag = IPC_TAG(0, 0) };
+	return ipc(number, fd, &m);
+}
+
+/** Every call that takes a descriptor, for each set of rights and for what is no endpoint: only the right
+ *  that it asks for lets it begin. */
+static void check_each_call(void)
+{
+	static const struct {
+		long number;
+		unsigned right;
+		long status; // with it
+	} CALLS[] = {
+		{ IPC_TRY_CALL, IPC_RIGHT_SEND, -EAGAIN },
+		{ IPC_TRY_SEND, IPC_RIGHT_SEND, -EAGAIN },
+		{ IPC_TRY_RECV, IPC_RIGHT_RECV, -EAGAIN },
+		{ IPC_REPLY_RECV, IPC_RIGHT_RECV, -ESRCH },
+		{ IPC_RESTRICT, IPC_RIGHT_GRANT, -EINVAL }, // no rights asked for
+		{ IPC_MINT, IPC_RIGHT_GRANT, -EINVAL },
+		{ IPC_REVOKE, IPC_RIGHT_GRANT, 0 },
+	};
+	int file = open("/dev/null", O_RDWR);
+	for (unsigned i = 0; i < sizeof(CALLS) / sizeof(CALLS[0]); i++) {
+		for (unsigned rights = 1; rights <= ALL; rights++) {
+			long fd = ipc_restrict(endpoint, rights), status = call_with(CALLS[i].number, fd);
+			bool may = rights & CALLS[i].right;
+			CHECK(status == (may || CALLS[i].status == -EINVAL ? CALLS[i].status : -EPERM));
+			CHECK_IS(close((int)fd), 0);
+			CHECK(call_with(CALLS[i].number, fd) == -EBADF);
+		}
+		CHECK_IS(call_with(CALLS[i].number, file), -EBADF);
+	}
+	CHECK_IS(close(file), 0);
+}
+
+/** Who has a badge cannot take another; a receiver ends all with one badge and no other. */
+static void check_badges(void)
+{
+	long one = ipc_mint(endpoint, IPC_RIGHT_SEND | IPC_RIGHT_GRANT, 1), two = ipc_mint(endpoint, ALL, 2);
+	long ones = ipc_mint(one, IPC_RIGHT_SEND, 1), copy = ipc_restrict(one, IPC_RIGHT_SEND);
+	CHECK(one >= 0 && two >= 0 && ones >= 0 && copy >= 0);
+	CHECK_IS(ipc_mint(one, IPC_RIGHT_SEND, 2), -EPERM);
+	CHECK_IS(ipc_mint(one, IPC_RIGHT_SEND, 0), -EPERM);
+	struct message m = { .tag = IPC_REVOKE_BADGE, .words = { 1 } };
+	CHECK_IS(ipc(IPC_REVOKE, one, &m), -EPERM); // no receiver
+	m = (struct message){ .tag = 2, .words = { 1 } };
+	CHECK_IS(ipc(IPC_REVOKE, endpoint, &m), -EINVAL);
+	m = (struct message){ .tag = IPC_REVOKE_BADGE, .words = { 1 } };
+	CHECK_IS(ipc(IPC_REVOKE, two, &m), 0);
+	CHECK_IS(try_send(one), -EBADF);
+	CHECK_IS(try_send(ones), -EBADF);
+	CHECK_IS(try_send(copy), -EBADF);
+	CHECK_IS(try_send(two), -EAGAIN);
+	CHECK_IS(try_send(endpoint), -EAGAIN);
+	CHECK_IS(close((int)one) | close((int)two) | close((int)ones) | close((int)copy), 0);
+}
+
+struct blocked {
+	long number, fd, status;
+	pid_t tid;
+};
+
+static void *block(void *arg)
+{
+	struct blocked *blocked = arg;
+	struct message m = { .tag = IPC_TAG(0, 0) };
+	__atomic_store_n(&blocked->tid, (pid_t)syscall(SYS_gettid), __ATOMIC_RELEASE);
+	long status = ipc(blocked->number, blocked->fd, &m);
+	__atomic_store_n(&blocked->status, status, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/** Senders, callers and receivers blocked through it return -EBADF; those through others wait on. */
+static void check_blocked(long number, bool is_close)
+{
+	long right = number == IPC_RECV ? IPC_RIGHT_RECV : IPC_RIGHT_SEND;
+	struct blocked them[4];
+	pthread_t threads[4];
+	for (int i = 0; i < 4; i++) {
+		them[i] = (struct blocked){ number, ipc_mint(endpoint, (uint64_t)right, 1 + (i & 1)), 99, 0 };
+		threads[i] = start_thread(block, &them[i]);
+		while (!__atomic_load_n(&them[i].tid, __ATOMIC_ACQUIRE))
+			sched_yield();
+		until_blocked(getpid(), them[i].tid);
+	}
+	struct message m = { .tag = IPC_REVOKE_BADGE, .words = { 2 } };
+	if (is_close)
+		CHECK_IS(close((int)them[1].fd) | close((int)them[3].fd), 0);
+	else
+		CHECK_IS(ipc(IPC_REVOKE, endpoint, &m), 0);
+	for (int i = 1; i < 4; i += 2) {
+		CHECK_IS(pthread_join(threads[i], NULL), 0);
+		CHECK_IS(them[i].status, -EBADF);
+	}
+	CHECK(them[0].status == 99 && them[2].status == 99);
+	CHECK_IS(ipc_revoke(endpoint), 0);
+	for (int i = 0; i < 4; i += 2) {
+		CHECK_IS(pthread_join(threads[i], NULL), 0);
+		CHECK_IS(them[i].status, -EBADF);
+	}
+	for (int i = 0; i < 4; i++)
+		close((int)them[i].fd);
+	CHECK_IS(try_send(endpoint), -EAGAIN);
+	CHECK_IS(try_recv(endpoint), -EAGAIN);
+}
+
 static void check_guessing(void)
 {
 	pid_t child = check_fork();
@@ -131,7 +239,14 @@ int main(void)
 			close(fd);
 	}
 	check_each_right();
+	check_each_call();
 	check_subtree();
+	check_badges();
+	for (int i = 0; i < 2; i++) {
+		check_blocked(IPC_SEND, i);
+		check_blocked(IPC_CALL, i);
+		check_blocked(IPC_RECV, i);
+	}
 	check_other_processes();
 	check_guessing();
 	return 0;

@@ -38,6 +38,10 @@ void ipc_send(struct trapframe *tf, enum ipc_mode mode);
 void ipc_recv(struct trapframe *tf, enum ipc_mode mode);
 void ipc_reply(struct trapframe *tf);
 void ipc_reply_recv(struct trapframe *tf);
+/** The reply right in current's slot becomes a descriptor, through which one send answers; it is closed
+ *  then, or by whoever gives up: the caller gets -EPIPE. -ESRCH (empty slot), -EPIPE (the caller has
+ *  left), -EMFILE, -ENOMEM (the right stays in the slot). */
+must_check int ipc_reply_save(void);
 
 /** current, whose operation had an argument block, was blocked in it and is on its way to user mode with
  *  the result in @tf: the rest of the operation. Does not return if it has to wait on. */

@@ -37,9 +37,9 @@ struct ipc_part {
 	struct grant *grant;
 	uint64_t badge;
 	uint32_t is_revoked; // CLAIMED: meanwhile that grant has died (endpoint's lock)
-	/** AWAITING_REPLY: who may reply. Whoever changes it from its value to NULL by
+	/** AWAITING_REPLY: who may reply, a thread or a struct ipc_reply: only compared. Whoever changes it from its value to NULL by
 	 *  compare-and-exchange (reply, death of the server, signal, kill) ends the wait. */
-	struct thread *_Atomic server;
+	void *_Atomic server;
 	/** As a server: the caller of the last request, the one-shot reply right. Own thread only.
 	 *  Valid only while that thread's `server` is this thread: threads are type-stable memory. */
 	struct thread *reply_to;

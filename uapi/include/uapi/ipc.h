@@ -19,8 +19,8 @@
 #define IPC_NULL 0x1005 // does nothing: the cost of a native call
 #define IPC_ENDPOINT 0x1006 // new endpoint → descriptor with all rights
 #define IPC_RESTRICT 0x1007 // (fd, rights) → child descriptor
-#define IPC_MINT 0x1008 // (fd, rights, badge) → child descriptor for clients
-#define IPC_REVOKE 0x1009 // (fd): kill fd's descendants
+#define IPC_MINT 0x1008 // (fd, rights | IPC_MINT_*, badge, …) → child descriptor for clients
+#define IPC_REVOKE 0x1009 // (fd, 0): kill fd's descendants; (fd, IPC_REVOKE_BADGE, badge)
 #define IPC_REPLY_SAVE 0x100a // reply right of the last receive → descriptor: a send to it answers
 #define IPC_TRY_CALL 0x100b
 #define IPC_TRY_RECV 0x100c
@@ -87,6 +87,12 @@ struct ipc_block {
 
 // Deadlines are absolute, in nanoseconds of CLOCK_MONOTONIC, or IPC_NEVER; one that has passed still takes
 // what is there already.
+
+// Flags of a mint, beside the rights. Both hold for the child and all that is derived from it together.
+#define IPC_MINT_TELL (1u << 8) // word 1: a notification that gets the bits of word 2 at the last one's end
+#define IPC_MINT_LIMIT (1u << 9) // word 3: messages a second, word 4: at once; beyond it they get -EAGAIN
+// Flag of a revoke: all with that badge but fd itself, by who can receive.
+#define IPC_REVOKE_BADGE (1u << 0)
 
 // Rights of a descriptor.
 #define IPC_RIGHT_SEND (1u << 0) // call, send, signal

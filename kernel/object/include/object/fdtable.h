@@ -33,12 +33,12 @@ struct fdtable {
 #define FD_LIMIT_MAX 65536
 
 must_check struct fdtable *fdtable_create(void);
-/** fork: the same grants, one more reference each. NULL = no memory. */
+/** fork: the same grants but those that are single, one more reference each. NULL = no memory. */
 must_check struct fdtable *fdtable_copy(struct fdtable *table);
 void fdtable_get(struct fdtable *table);
 /** The last one closes all descriptors. May sleep. */
 void fdtable_put(struct fdtable *table);
-/** exec: close what is marked close-on-exec. */
+/** exec: close what is marked close-on-exec, and reply rights. */
 void fdtable_close_on_exec(struct fdtable *table);
 
 static inline struct fd_array *fd_array_of(struct grant *_Atomic *slots)

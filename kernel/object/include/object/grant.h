@@ -11,6 +11,18 @@
 #include <object/object.h>
 #include <uapi/errno.h>
 
+/** What holds for a grant together with all its descendants; those may have narrower ones. */
+struct grant_terms {
+	_Atomic uint32_t living; // grants that have rights, and terms below that have any
+	_Atomic uint32_t refs; // grants and terms below, to the end of their memory
+	struct grant_terms *parent; // of the grant above; may be NULL
+	struct object *told; // a notification, which gets told_bits when no grant lives; NULL = none
+	uint64_t told_bits;
+	nsec_t interval; // between messages; 0 = no limit
+	nsec_t tolerance; // by which they may come early: the burst
+	_Atomic uint64_t due; // when the next one is due (grant_admit())
+};
+
 struct grant {
 	_Atomic uint32_t rights; // object type | rights; 0 = revoked
 	_Atomic uint32_t refs; // slots and messages in flight
@@ -18,6 +30,7 @@ struct grant {
 	uint64_t badge;
 	struct grant *parent; // tree lock; for life; holds a link
 	struct list children, sibling; // tree lock
+	struct grant_terms *terms; // its own or its parent's; NULL = none. Holds a reference.
 	struct quiesce quiesce;
 	_Atomic uint32_t links; // children, and one for all refs; at 0 the grant is freed
 	uint32_t is_embedded; // inside its object (files): freed with it
@@ -32,8 +45,30 @@ void grant_init_embedded(struct grant *grant, struct object *object, uint32_t ty
 /** A child of @parent with a subset of its rights; -EPERM, -ENOMEM, -EBADF (revoked meanwhile). */
 must_check err_t grant_derive(struct grant *parent, uint32_t rights, uint64_t badge,
 			      struct grant **child);
+/** The same on @terms (their only reference is taken over, also on errors), narrower than the parent's. */
+must_check err_t grant_derive_on(struct grant *parent, uint32_t rights, uint64_t badge,
+				 struct grant_terms *terms, struct grant **child);
+/** Terms that ask for nothing yet. NULL = no memory. */
+must_check struct grant_terms *grant_terms_create(void);
+/** The last grant tells @told, to which a reference is taken. */
+void grant_terms_tell(struct grant_terms *terms, struct object *told, uint64_t bits);
+/** @rate messages a second, @burst of them at once. -EINVAL: 0, or more than GRANT_RATE_MAX. */
+#define GRANT_RATE_MAX 10000000
+must_check err_t grant_terms_limit(struct grant_terms *terms, uint64_t rate, uint64_t burst);
+void grant_terms_put(struct grant_terms *terms);
+/** May a message pass through @grant now? If so, it counts. */
+bool grant_admit(struct grant *grant);
+
 /** Kill all descendants of @grant; on return no operation through them begins any more. Sleeps. */
 void grant_revoke_descendants(struct grant *grant);
+/** The same for all grants with @badge to @grant's object but @grant itself. */
+void grant_revoke_badge(struct grant *grant, uint64_t badge);
+
+/** There is only one holder ever: it can be moved, but not copied by dup, fork or a message. */
+static inline bool grant_is_single(struct grant *grant)
+{
+	return (load_relaxed(&grant->rights) & OBJECT_TYPE_MASK) == OBJECT_REPLY;
+}
 
 static inline void grant_get(struct grant *grant)
 {
@@ -56,10 +91,11 @@ void grant_put(struct grant *grant);
 static inline err_t grant_check(struct grant *grant, uint32_t type, uint32_t rights)
 {
 	uint32_t have = load_relaxed(&grant->rights);
-	return (have & OBJECT_TYPE_MASK) != type ? -EBADF : rights & ~have ? -EPERM : 0;
+	return (have & OBJECT_TYPE_MASK & ~GRANT_LIMITED) != type ? -EBADF : rights & ~have ? -EPERM : 0;
 }
 
-/** Type and all bits of @wanted (type | rights) are there? False for revoked ones. */
+/** Type and all bits of @wanted (type | rights) are there? False for revoked ones, and for limited ones
+ *  if @wanted does not say so. */
 static inline bool grant_allows(struct grant *grant, uint32_t wanted)
 {
 	return (load_relaxed(&grant->rights) & (OBJECT_TYPE_MASK | wanted)) == wanted;

@@ -22,6 +22,8 @@ enum object_type {
 	OBJECT_REGION = 7u << 16,
 };
 #define OBJECT_TYPE_MASK 0xffff0000u
+/** Beside the type: the grant's messages are counted. So the fast path, which compares types, lets it be. */
+#define GRANT_LIMITED (1u << 31)
 
 /** One const table per type. */
 struct object_ops {
@@ -36,6 +38,8 @@ struct object_ops {
 	/** Ready events (POLL* of <uapi/poll.h>); @entry, if not NULL, is first put on the poll source
 	 *  that announces changes. May sleep. NULL: always ready to read and write. */
 	uint32_t (*poll)(struct object *object, struct poll_entry *entry);
+	/** Set @bits. Any context. Only of notifications. */
+	void (*signal)(struct object *object, uint64_t bits);
 };
 
 struct object {
