@@ -14,7 +14,8 @@
 //
 // The port ends when no grant can send any more: receivers drain it, then get -EPIPE. It closes when
 // none can receive: what is queued is dropped.
-#include <ipc/port.h>
+#include "port.h"
+
 #include <mm/slab.h>
 #include <object/fdtable.h>
 #include <sched/thread.h>
@@ -25,16 +26,15 @@
 #define CAN_RECEIVE (POLLIN | POLLRDNORM)
 #define CAN_SEND (POLLOUT | POLLWRNORM)
 
-/** A blocked sender or receiver, on its stack. */
-struct port_wait {
-	struct ipc_message message; // to be sent; or received
-	err_t status; // of the operation, when it was woken
-};
+static inline struct port_wait *wait_of(struct sched_wait *wait)
+{
+	return (struct port_wait *)(uintptr_t)wait->key;
+}
 
 static inline struct port_wait *first_wait(struct port *port, struct sched_wait **wait)
 {
 	*wait = list_first_entry(&port->wq.waiters, struct sched_wait, node);
-	return *wait ? (struct port_wait *)(uintptr_t)(*wait)->key : NULL;
+	return *wait ? wait_of(*wait) : NULL;
 }
 
 // ---- messages and frames ------------------------------------------------------------------------
@@ -110,6 +110,7 @@ static inline void message_from_frame(struct ipc_message *message, const struct 
 	message->tag = tag;
 	message->badge = badge;
 	message->sender = current_thread()->proc.ids;
+	message->grant_count = 0;
 	words_from_frame(message->words, tf, tag & 0xf); // above 8: as 8
 }
 
@@ -121,6 +122,11 @@ static inline void message_to_frame(struct trapframe *tf, const struct ipc_messa
 	hal_tf_set_ipc_badge(tf, message->badge);
 	hal_tf_set_ipc_sender(tf, message->sender);
 	words_to_frame(tf, message->words, tag & 0xf);
+}
+
+void port_message_to_frame(struct trapframe *tf, const struct ipc_message *message)
+{
+	message_to_frame(tf, message);
 }
 
 static void copy_message(struct ipc_message *to, const struct ipc_message *from)
@@ -143,24 +149,65 @@ static inline struct ipc_message *first_message(struct port *port)
 	return list_first_entry(queue, struct ipc_message, node);
 }
 
-/** -EPIPE, or -EAGAIN: it is full. */
-static inline err_t send_locked(struct port *port, const struct trapframe *tf, uint64_t badge)
+/** A waiting receiver that has room for @grant_count descriptors; those before it that have not end with
+ *  -EMSGSIZE. NULL: nobody waits. */
+static no_inline struct port_wait *receiver_for(struct port *port, uint32_t grant_count)
 {
+	struct sched_wait *wait;
+	struct port_wait *receiver;
+	while ((receiver = first_wait(port, &wait))) {
+		receiver->status = receiver->room < grant_count ? -EMSGSIZE : 0;
+		sched_waitq_wake_locked(&port->wq, wait); // it cannot look before the lock is free
+		if (!receiver->status)
+			break;
+	}
+	return receiver;
+}
+
+/** A slot for one more message: *@message, which is the slot or a waiting receiver's own. -EPIPE, or
+ *  -EAGAIN: it is full. */
+static inline err_t get_slot(struct port *port, uint32_t grant_count, struct ipc_message **message,
+			     bool *is_queued)
+{
+	struct port_wait *receiver = NULL;
 	if (unlikely(port->is_closed))
 		return -EPIPE;
-	if (unlikely(!port->count && !sched_waitq_is_empty(&port->wq))) {
-		struct sched_wait *wait;
-		message_from_frame(&first_wait(port, &wait)->message, tf, badge);
-		sched_waitq_wake_locked(&port->wq, wait);
-		return 0;
-	}
-	struct ipc_message *message = list_first_entry(&port->free, struct ipc_message, node);
-	if (unlikely(!message))
+	if (unlikely(!port->count && !sched_waitq_is_empty(&port->wq)))
+		receiver = receiver_for(port, grant_count);
+	*is_queued = !receiver;
+	*message = receiver ? &receiver->message : list_first_entry(&port->free, struct ipc_message, node);
+	if (unlikely(!*message))
 		return -EAGAIN;
-	list_remove(&message->node);
+	if (likely(*is_queued)) {
+		list_remove(&(*message)->node);
+		port->count++;
+	}
+	return 0;
+}
+
+static inline err_t send_frame_locked(struct port *port, const struct trapframe *tf, uint64_t badge)
+{
+	struct ipc_message *message;
+	bool is_queued;
+	err_t err = get_slot(port, 0, &message, &is_queued);
+	if (unlikely(err))
+		return err;
 	message_from_frame(message, tf, badge);
-	put_in_queue(port, message);
-	port->count++;
+	if (likely(is_queued))
+		put_in_queue(port, message);
+	return 0;
+}
+
+static err_t send_message_locked(struct port *port, const struct ipc_message *from)
+{
+	struct ipc_message *message;
+	bool is_queued;
+	err_t err = get_slot(port, from->grant_count, &message, &is_queued);
+	if (err)
+		return err;
+	copy_message(message, from);
+	if (is_queued)
+		put_in_queue(port, message);
 	return 0;
 }
 
@@ -179,38 +226,47 @@ static inline void free_slot(struct port *port, struct ipc_message *message)
 	sched_waitq_wake_locked(&port->wq, wait);
 }
 
-/** -EPIPE, or -EAGAIN: it is empty. */
-static inline err_t recv_locked(struct port *port, struct trapframe *tf)
+/** The first message if it has no more than @room descriptors: -EPIPE, -EAGAIN (it is empty),
+ *  -EMSGSIZE (it stays). It is off its queue; free_slot() follows. */
+static inline err_t take_message(struct port *port, uint32_t room, struct ipc_message **found)
 {
 	struct ipc_message *message = first_message(port);
 	if (unlikely(!message))
 		return port->is_ended || port->is_closed ? -EPIPE : -EAGAIN;
+	if (unlikely(message->grant_count > room))
+		return -EMSGSIZE;
 	list_remove(&message->node);
-	message_to_frame(tf, message);
-	free_slot(port, message);
+	*found = message;
 	return 0;
 }
 
-static void end_waits_locked(struct port *port)
+/** Wake those who wait through a dead grant with -EBADF, or all with -EPIPE. */
+static void end_waits_locked(struct port *port, bool is_over)
 {
-	struct port_wait *waiting;
-	struct sched_wait *wait;
-	while ((waiting = first_wait(port, &wait))) {
-		waiting->status = -EPIPE;
+	struct sched_wait *wait, *next;
+	list_for_each_entry_safe(wait, next, &port->wq.waiters, node) {
+		struct port_wait *waiting = wait_of(wait);
+		if (!is_over && load_relaxed(&waiting->grant->rights))
+			continue;
+		waiting->status = is_over ? -EPIPE : -EBADF;
 		sched_waitq_wake_locked(&port->wq, wait);
 	}
 }
 
 // ---- operations -----------------------------------------------------------------------------------
 
-/** Block with what is to be sent, or for what is received, in @wait; the lock is held, interrupts are off; both end here.
- *  0, -EPIPE, -ETIMEDOUT, -EINTR. */
+/** Block with what is to be sent, or for what is received, in @wait; the lock is held, interrupts are off;
+ *  both end here. 0, -EPIPE, -EBADF, -EMSGSIZE, -ETIMEDOUT, -EINTR. */
 static err_t block(struct port *port, struct port_wait *wait)
 {
 	irqflags_t flags;
+	err_t err = 0;
 	object_get(&port->object);
-	err_t err = sched_waitq_wait(&port->wq, &flags, NSEC_NEVER, SCHED_WAIT_INTERRUPTIBLE,
-				     (uintptr_t)wait);
+	// Who revokes clears the rights before it takes the lock and looks at the waiters.
+	wait->status = load_relaxed(&wait->grant->rights) ? 0 : -EBADF;
+	if (!wait->status)
+		err = sched_waitq_wait(&port->wq, &flags, wait->deadline, SCHED_WAIT_INTERRUPTIBLE,
+				       (uintptr_t)wait);
 	spin_unlock(&port->wq.lock);
 	hal_irq_enable();
 	object_put(&port->object);
@@ -251,19 +307,56 @@ static inline struct port *find_recv(const struct trapframe *tf, struct grant **
 	return NULL;
 }
 
-/** Let @message, which could not be sent at once, wait for its turn (lock held, and released). */
-static no_inline err_t send_blocking(struct port *port, const struct trapframe *tf, uint64_t badge)
+/** Let the message, which could not be sent at once, wait for its turn (lock held, and released). */
+static no_inline err_t send_blocking(struct port *port, const struct trapframe *tf, struct grant *grant)
 {
-	struct port_wait wait = {.status = 0};
-	message_from_frame(&wait.message, tf, badge);
+	struct port_wait wait = {.grant = grant, .deadline = NSEC_NEVER};
+	message_from_frame(&wait.message, tf, grant->badge);
 	return block(port, &wait);
+}
+
+err_t port_find(const struct trapframe *tf, uint32_t right, struct port **port, struct grant **grant)
+{
+	*port = right == IPC_RIGHT_SEND ? find_send(tf, grant) : find_recv(tf, grant);
+	return *port ? 0 : why_not(*grant, right);
+}
+
+err_t port_send(struct port *port, struct port_wait *wait, bool is_try)
+{
+	spin_lock(&port->wq.lock);
+	err_t err = send_message_locked(port, &wait->message);
+	if (err == -EAGAIN && !is_try)
+		return block(port, wait);
+	spin_unlock(&port->wq.lock);
+	if (!err)
+		poll_notify(&port->poll, CAN_RECEIVE);
+	hal_irq_enable();
+	return err;
+}
+
+err_t port_recv(struct port *port, struct port_wait *wait, bool is_try)
+{
+	struct ipc_message *message;
+	spin_lock(&port->wq.lock);
+	err_t err = take_message(port, wait->room, &message);
+	if (err == -EAGAIN && !is_try)
+		return block(port, wait);
+	if (!err) {
+		copy_message(&wait->message, message);
+		free_slot(port, message);
+	}
+	spin_unlock(&port->wq.lock);
+	if (!err)
+		poll_notify(port->send_poll, CAN_SEND);
+	hal_irq_enable();
+	return err;
 }
 
 static inline err_t send(struct trapframe *tf, bool is_try)
 {
 	struct grant *grant;
 	if (unlikely(hal_tf_ipc_tag(tf) & ~(UINT32_MAX | IPC_TAG_URGENT)))
-		return -EINVAL;
+		return port_send_block(tf, is_try);
 	hal_irq_disable(); // no switch between look-up and lock
 	struct port *port = find_send(tf, &grant);
 	if (unlikely(!port)) {
@@ -271,9 +364,9 @@ static inline err_t send(struct trapframe *tf, bool is_try)
 		return why_not(grant, IPC_RIGHT_SEND);
 	}
 	spin_lock(&port->wq.lock);
-	err_t err = send_locked(port, tf, grant->badge);
+	err_t err = send_frame_locked(port, tf, grant->badge);
 	if (unlikely(err == -EAGAIN && !is_try))
-		return send_blocking(port, tf, grant->badge);
+		return send_blocking(port, tf, grant);
 	spin_unlock(&port->wq.lock);
 	if (likely(!err))
 		poll_notify(&port->poll, CAN_RECEIVE);
@@ -291,18 +384,21 @@ void ipc_port_try_send(struct trapframe *tf)
 	hal_tf_set_result(tf, send(tf, true));
 }
 
-static no_inline err_t recv_blocking(struct port *port, struct trapframe *tf)
+static no_inline err_t recv_blocking(struct port *port, struct trapframe *tf, struct grant *grant)
 {
-	struct port_wait wait = {.status = 0};
+	struct port_wait wait = {.grant = grant, .deadline = NSEC_NEVER};
 	err_t err = block(port, &wait);
 	if (!err)
-		message_to_frame(tf, &wait.message);
+		port_message_to_frame(tf, &wait.message);
 	return err;
 }
 
 static inline err_t recv(struct trapframe *tf, bool is_try)
 {
+	struct ipc_message *message;
 	struct grant *grant;
+	if (unlikely(hal_tf_ipc_tag(tf) & IPC_TAG_BLOCK))
+		return port_recv_block(tf, is_try);
 	hal_irq_disable();
 	struct port *port = find_recv(tf, &grant);
 	if (unlikely(!port)) {
@@ -310,9 +406,13 @@ static inline err_t recv(struct trapframe *tf, bool is_try)
 		return why_not(grant, IPC_RIGHT_RECV);
 	}
 	spin_lock(&port->wq.lock);
-	err_t err = recv_locked(port, tf);
+	err_t err = take_message(port, 0, &message);
 	if (unlikely(err == -EAGAIN && !is_try))
-		return recv_blocking(port, tf);
+		return recv_blocking(port, tf, grant);
+	if (likely(!err)) {
+		message_to_frame(tf, message);
+		free_slot(port, message);
+	}
 	spin_unlock(&port->wq.lock);
 	if (likely(!err))
 		poll_notify(port->send_poll, CAN_SEND);
@@ -347,25 +447,39 @@ void port_add_grants(struct port *to, struct port *from, uint32_t rights)
 /** Nobody can receive: what is queued is dropped. */
 static void close_port(struct port *port)
 {
-	irqflags_t flags = spin_lock_irqsave(&port->wq.lock);
+	struct list dropped = LIST_INIT(dropped);
 	struct ipc_message *message;
+	irqflags_t flags = spin_lock_irqsave(&port->wq.lock);
 	port->is_closed = true;
-	end_waits_locked(port);
+	end_waits_locked(port, true);
 	while ((message = first_message(port))) {
 		list_remove(&message->node);
-		free_slot(port, message);
+		list_push_back(&dropped, &message->node);
 	}
+	port->count = 0;
 	spin_unlock_irqrestore(&port->wq.lock, flags);
 	poll_notify(port->send_poll, POLLERR);
+	while ((message = list_first_entry(&dropped, struct ipc_message, node))) {
+		list_remove(&message->node); // their storage is not used again
+		port_release_grants(port, message);
+	}
 }
 
 static void end_port(struct port *port)
 {
 	irqflags_t flags = spin_lock_irqsave(&port->wq.lock);
 	port->is_ended = true;
-	end_waits_locked(port);
+	end_waits_locked(port, true);
 	spin_unlock_irqrestore(&port->wq.lock, flags);
 	poll_notify(&port->poll, POLLHUP);
+}
+
+/** A grant of @port is gone, not the last one. */
+static void end_waits(struct port *port)
+{
+	irqflags_t flags = spin_lock_irqsave(&port->wq.lock);
+	end_waits_locked(port, false);
+	spin_unlock_irqrestore(&port->wq.lock, flags);
 }
 
 void port_drop_grants(struct port *to, struct port *from, uint32_t rights)
@@ -374,6 +488,8 @@ void port_drop_grants(struct port *to, struct port *from, uint32_t rights)
 		end_port(to);
 	if ((rights & IPC_RIGHT_RECV) && fetch_sub_acq_rel(&from->recv_grants, 1) == 1)
 		close_port(from);
+	end_waits(to);
+	end_waits(from);
 }
 
 uint32_t port_ready(struct port *to, struct port *from)

@@ -4,13 +4,14 @@
 #include "threads.h"
 
 #include <ipc/notification.h>
-#include <ipc/port.h>
 #include <kernel/panic.h>
 #include <kernel/time.h>
 #include <object/fdtable.h>
 #include <object/init.h>
 #include <sched/sched.h>
 #include <uapi/errno.h>
+
+#include "../../ipc/port.h"
 
 #define FD 0
 #define SHORT (10 * NSEC_PER_USEC)
@@ -329,3 +330,29 @@ static void check_received(void)
 }
 EXPLORE(ipc_I9_receive_or_interrupt, .run = explore_run_threads, .cpus = 3, .bodies = 3, .bound = 3,
 	.setup = setup_port, .body = receive_or_interrupt_body, .check = check_received);
+
+/** Who gives up has not received: the message goes to the other one, or stays. */
+static err_t receive_until(nsec_t deadline)
+{
+	struct trapframe tf = {.args = {FD}};
+	struct port_wait wait = {.deadline = deadline};
+	struct port *found;
+
+	enter();
+	hal_irq_disable();
+	EXPLORE_EXPECT(port_find(&tf, IPC_RIGHT_RECV, &found, &wait.grant) == 0 && found == port);
+	err_t err = port_recv(port, &wait, false);
+	fetch_add_relaxed(err ? &ends : &received, 1);
+	return err;
+}
+
+static void receive_or_deadline_body(unsigned self)
+{
+	if (self == 2)
+		EXPLORE_EXPECT(send(1) == 0);
+	else if (receive_until(time_now() + SHORT) == 0)
+		EXPLORE_EXPECT(load_relaxed(&received) == 1);
+}
+EXPLORE(ipc_I9_receive_or_deadline, .run = explore_run_threads, .cpus = 3, .bodies = 3, .bound = 2,
+	.flags = EXPLORE_TIMERS, .setup = setup_port, .body = receive_or_deadline_body,
+	.check = check_messages);

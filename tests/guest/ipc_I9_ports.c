@@ -64,6 +64,7 @@ static void check_messages(void)
 		for (unsigned i = 0; i < 8; i++)
 			m.words[i] = 0x77000 + i;
 		memset(&got, 0x55, sizeof(got));
+		got.tag = 0;
 		CHECK_IS(ipc(IPC_PORT_SEND, words & 1 ? minted : port, &m), 0);
 		CHECK_IS(ipc(IPC_PORT_RECV, port, &got), 0);
 		CHECK(got.tag == IPC_TAG(words + 3, words));

@@ -13,6 +13,9 @@ struct ipc_message {
 	struct list node; // of a port's lists
 	uint64_t tag, badge, sender;
 	uint64_t words[IPC_TAG_WORDS_MAX];
+	uint32_t grant_count;
+	struct grant *grants[IPC_FDS_MAX]; // each holds a reference
+	struct port *inner[IPC_FDS_MAX]; // what the grant can receive from; NULL: no port
 };
 
 struct port {
@@ -27,6 +30,9 @@ struct port {
 	uint32_t is_closed; // nobody can receive any more (l)
 	uint32_t is_ended; // nobody can send any more (l)
 	_Atomic uint32_t send_grants, recv_grants; // living grants with the right
+	/** Grants that can receive from other ports, in this one's messages; and this one's in messages of
+	 *  others. One of the two is 0, so ports are never in each other. (nesting lock) */
+	uint32_t holds, held;
 	struct poll_source poll; // POLLIN: a message is queued; POLLHUP: ended
 	struct poll_source *send_poll; // POLLOUT: there is room; POLLERR: closed. Mostly the same one
 	struct quiesce quiesce;
