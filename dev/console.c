@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// The console as a terminal. Its interrupt puts bytes into a ring; the thread `tty` takes them
-// through the line discipline, because echo and signals are not for interrupt handlers. A console
-// without an interrupt is looked at by the thread 100 times a second.
+// The consoles as terminals. A console's interrupt puts bytes into its ring; its thread `tty` takes
+// them through the line discipline, because echo and signals are not for interrupt handlers. A console
+// without an interrupt is looked at by the thread 100 times a second. The first is /dev/console.
 #include <hal/console.h>
 #include <kernel/irq.h>
 #include <kernel/log.h>
@@ -11,6 +11,8 @@
 #include <uapi/errno.h>
 #include <fs/fs.h>
 #include <fs/vnode.h>
+#include <sched/sched.h>
+#include <sched/thread.h>
 #include <dev/dev.h>
 
 #include "pty.h"
@@ -22,92 +24,109 @@
 #define BATCH 64
 
 #define MAJOR_TTYAUX 5
-#define MAJOR_SERIAL 4 // ttyS0 is minor 64
+#define MAJOR_SERIAL 4 // tty1 is minor 1, ttyS0 64
 #define MAJOR_AMBA 204 // ttyAMA0 is minor 64
 #define MAJOR_HVC 229
+#define CONSOLES_MAX 2 // hal_console and hal_console_other
 
-struct tty console_tty;
-char console_tty_name[16] = "ttyS0";
+static struct console {
+	const struct console_ops *ops; // NULL: no console at all, only its terminal
+	struct tty tty;
+	char name[16];
+	struct fs_chrdev chrdev;
+	/** Bytes received, not yet seen by the line discipline. Positions only grow. */
+	struct {
+		struct sched_waitq wq; // its lock covers all of this
+		uint32_t head, tail;
+		uint8_t bytes[RING];
+	} input;
+	struct irq_handler irq_handler;
+	bool is_polled;
+} consoles[CONSOLES_MAX];
+static unsigned console_count;
 
-/** Bytes received, not yet seen by the line discipline. Positions only grow. */
-static struct {
-	struct sched_waitq wq; // its lock covers all of this
-	uint32_t head, tail;
-	uint8_t bytes[RING];
-} input;
-static struct irq_handler irq_handler;
-static bool is_polled;
-
-static void put_input(uint8_t c)
+static struct console *console_of(struct tty *tty)
 {
-	if (input.head - input.tail < RING)
-		input.bytes[input.head++ % RING] = c;
+	return container_of(tty, struct console, tty);
 }
 
 /** Empty the device (input lock held). */
-static bool collect(void)
+static bool collect(struct console *console)
 {
-	uint32_t before = input.head;
+	uint32_t before = console->input.head;
 	int c;
-	while ((c = hal_console->read()) >= 0)
-		put_input((uint8_t)c);
-	return input.head != before;
+	while ((c = console->ops->read()) >= 0) {
+		if (console->input.head - console->input.tail < RING)
+			console->input.bytes[console->input.head++ % RING] = (uint8_t)c;
+	}
+	return console->input.head != before;
+}
+
+static void collect_and_wake(struct console *console)
+{
+	if (collect(console))
+		sched_waitq_wake_one_locked(&console->input.wq);
 }
 
 static bool handle_irq(struct irq_handler *self)
 {
-	(void)self;
-	spin_lock(&input.wq.lock);
-	bool has_more = collect();
-	if (has_more)
-		sched_waitq_wake_one_locked(&input.wq);
-	spin_unlock(&input.wq.lock);
+	struct console *console = container_of(self, struct console, irq_handler);
+	spin_lock(&console->input.wq.lock);
+	collect_and_wake(console);
+	spin_unlock(&console->input.wq.lock);
 	// Also when there was nothing: a PLIC keeps an interrupt that came and went while the one
 	// before it was handled.
 	return true;
 }
 
-static bool can_work(void)
+static bool can_work(struct console *console)
 {
-	if (is_polled)
-		collect();
-	return input.head != input.tail && !load_acquire(&console_tty.is_stuck);
+	if (console->is_polled)
+		collect(console);
+	return console->input.head != console->input.tail && !load_acquire(&console->tty.is_stuck);
 }
 
-static void wait_for_work(void)
+static void wait_for_work(struct console *console)
 {
-	irqflags_t flags = spin_lock_irqsave(&input.wq.lock);
-	while (!can_work())
-		(void)sched_waitq_wait(&input.wq, &flags,
-				       is_polled ? time_now() + POLL_INTERVAL : NSEC_NEVER, 0, 0);
-	spin_unlock_irqrestore(&input.wq.lock, flags);
+	irqflags_t flags = spin_lock_irqsave(&console->input.wq.lock);
+	while (!can_work(console))
+		(void)sched_waitq_wait(&console->input.wq, &flags,
+				       console->is_polled ? time_now() + POLL_INTERVAL : NSEC_NEVER,
+				       0, 0);
+	spin_unlock_irqrestore(&console->input.wq.lock, flags);
 }
 
-static void input_thread(void *unused)
+static void input_thread(void *arg)
 {
+	struct console *console = arg;
 	uint8_t batch[BATCH];
-	(void)unused;
 	for (;;) {
-		wait_for_work();
+		wait_for_work(console);
 		// Only this thread moves the tail, and bytes behind the head stay as they are.
-		uint32_t tail = input.tail, n = 0;
-		irqflags_t flags = spin_lock_irqsave(&input.wq.lock);
-		while (n < BATCH && tail + n != input.head) {
-			batch[n] = input.bytes[(tail + n) % RING];
+		uint32_t tail = console->input.tail, n = 0;
+		irqflags_t flags = spin_lock_irqsave(&console->input.wq.lock);
+		while (n < BATCH && tail + n != console->input.head) {
+			batch[n] = console->input.bytes[(tail + n) % RING];
 			n++;
 		}
-		spin_unlock_irqrestore(&input.wq.lock, flags);
-		size_t used = tty_receive(&console_tty, batch, n);
-		flags = spin_lock_irqsave(&input.wq.lock);
-		input.tail += (uint32_t)used;
-		spin_unlock_irqrestore(&input.wq.lock, flags);
+		spin_unlock_irqrestore(&console->input.wq.lock, flags);
+		size_t used = tty_receive(&console->tty, batch, n);
+		flags = spin_lock_irqsave(&console->input.wq.lock);
+		console->input.tail += (uint32_t)used;
+		spin_unlock_irqrestore(&console->input.wq.lock, flags);
 	}
 }
 
 static void output(struct tty *tty, const char *text, size_t len)
 {
-	(void)tty;
-	console_write(text, len);
+	struct console *console = console_of(tty);
+	console_write(console->ops, text, len);
+	if (!console->ops || !console->ops->size)
+		return;
+	// A screen may answer what was written.
+	irqflags_t flags = spin_lock_irqsave(&console->input.wq.lock);
+	collect_and_wake(console);
+	spin_unlock_irqrestore(&console->input.wq.lock, flags);
 }
 
 static size_t room(struct tty *tty)
@@ -118,8 +137,7 @@ static size_t room(struct tty *tty)
 
 static void input_room(struct tty *tty)
 {
-	(void)tty;
-	sched_waitq_wake_one(&input.wq);
+	sched_waitq_wake_one(&console_of(tty)->input.wq);
 }
 
 static const struct tty_ops console_ops = {
@@ -130,8 +148,11 @@ static const struct tty_ops console_ops = {
 
 static err_t open_tty(uint32_t minor, uint32_t open_flags, struct file **file)
 {
-	(void)minor;
-	return tty_open(&console_tty, open_flags, false, file);
+	for (unsigned i = 0; i < console_count; i++) {
+		if ((consoles[i].tty.rdev & 0xff) == minor)
+			return tty_open(&consoles[i].tty, open_flags, false, file);
+	}
+	return -ENXIO;
 }
 
 /** /dev/tty is 5:0, /dev/console 5:1, /dev/ptmx 5:2. */
@@ -140,16 +161,11 @@ static err_t open_aux(uint32_t minor, uint32_t open_flags, struct file **file)
 	if (minor == 2)
 		return pty_open_master(open_flags, file);
 	if (minor == 1)
-		return tty_open(&console_tty, open_flags, true, file);
+		return tty_open(&consoles[0].tty, open_flags, true, file);
 	struct tty *tty = tty_controlling();
 	return tty ? tty_open(tty, open_flags | O_NOCTTY, false, file) : -ENXIO;
 }
 
-static struct fs_chrdev tty_chrdev = {
-	.minor_count = 1,
-	.name = console_tty_name,
-	.open = open_tty,
-};
 static struct fs_chrdev aux_chrdev = {
 	.major = MAJOR_TTYAUX,
 	.minor_first = 0,
@@ -170,41 +186,76 @@ static uint64_t number_of(const char *name)
 		return FS_MKDEV(MAJOR_AMBA, 64 + index);
 	if (str_has_prefix(name, "ttyS"))
 		return FS_MKDEV(MAJOR_SERIAL, 64 + index);
+	if (str_has_prefix(name, "tty"))
+		return FS_MKDEV(MAJOR_SERIAL, index);
 	return FS_MKDEV(MAJOR_HVC, index);
 }
 
-static void start_input(void)
+static void start_input(struct console *console)
 {
-	uint32_t irq = hal_console->input_irq();
-	is_polled = true;
+	uint32_t irq = console->ops->input_irq();
+	console->is_polled = true;
 	if (irq != UINT32_MAX) {
-		irq_handler.fn = handle_irq;
-		// All UARTs here hold their line until they are read.
-		err_t err = irq_connect(&irq_handler, irq, HAL_IRQ_LEVEL_HIGH, console_tty_name);
+		console->irq_handler.fn = handle_irq;
+		// All UARTs here hold their line until they are read, and so does the i8042.
+		err_t err = irq_connect(&console->irq_handler, irq, HAL_IRQ_LEVEL_HIGH, console->name);
 		if (err)
-			log_warn("dev: interrupt %u of the console: error %d; it is polled", irq,
-				 -err);
-		is_polled = err != 0;
+			log_warn("dev: interrupt %u of %s: error %d; it is polled", irq,
+				 console->name, -err);
+		console->is_polled = err != 0;
 	}
-	hal_console->enable_input();
-	upcall_spawn("tty", input_thread);
+	struct thread *thread = thread_create_kernel("tty", input_thread, console);
+	if (!thread) {
+		log_error("dev: no memory for the input of %s", console->name);
+		return;
+	}
+	console->ops->enable_input();
+	sched_start(thread);
+}
+
+static void set_size(struct console *console)
+{
+	// A serial line does not tell; full-screen programs need some size.
+	unsigned columns = 80, rows = 24;
+	if (console->ops && console->ops->size)
+		console->ops->size(&columns, &rows);
+	console->tty.size = (struct winsize){.rows = (uint16_t)rows, .columns = (uint16_t)columns};
+}
+
+static void add_console(const struct console_ops *ops)
+{
+	struct console *console = &consoles[console_count++];
+
+	console->ops = ops;
+	strlcpy(console->name, ops ? ops->name : "ttyS0", sizeof(console->name));
+	sched_waitq_init(&console->input.wq);
+	uint64_t rdev = number_of(console->name);
+	tty_setup(&console->tty, &console_ops, rdev);
+	set_size(console);
+	console->chrdev = (struct fs_chrdev){
+		.major = (uint32_t)(rdev >> 8),
+		.minor_first = (uint32_t)(rdev & 0xff),
+		.minor_count = 1,
+		.name = console->name,
+		.open = open_tty,
+	};
+	fs_chrdev_register(&console->chrdev);
+	if (ops)
+		start_input(console);
 }
 
 void console_init(void)
 {
-	sched_waitq_init(&input.wq);
-	if (hal_console)
-		strlcpy(console_tty_name, hal_console->name, sizeof(console_tty_name));
-	uint64_t rdev = number_of(console_tty_name);
-	tty_setup(&console_tty, &console_ops, rdev);
-	// A serial line does not tell; full-screen programs need some size.
-	console_tty.size = (struct winsize){.rows = 24, .columns = 80};
-	tty_chrdev.major = (uint32_t)(rdev >> 8);
-	tty_chrdev.minor_first = (uint32_t)(rdev & 0xff);
-	fs_chrdev_register(&tty_chrdev);
+	add_console(hal_console);
+	if (hal_console_other)
+		add_console(hal_console_other);
 	fs_chrdev_register(&aux_chrdev);
-	if (hal_console)
-		start_input();
+}
+
+void console_for_each(void (*visit)(const char *name, uint32_t mode, uint64_t rdev))
+{
+	for (unsigned i = 0; i < console_count; i++)
+		visit(consoles[i].name, FS_IFCHR | 0600, consoles[i].tty.rdev);
 }
 
 struct file *dev_console_open(void)
@@ -214,5 +265,5 @@ struct file *dev_console_open(void)
 	// By its name, so that fstat() and /proc show what it is.
 	if (fs_open(&at, O_RDWR, 0, &file) == 0)
 		return file;
-	return tty_open(&console_tty, O_RDWR, true, &file) == 0 ? file : NULL;
+	return tty_open(&consoles[0].tty, O_RDWR, true, &file) == 0 ? file : NULL;
 }

@@ -42,7 +42,7 @@ static void make_nodes(void)
 	make_node("shm", FS_IFDIR | 01777, 0);
 	for (size_t i = 0; i < array_len(nodes); i++)
 		make_node(nodes[i].name, FS_IFCHR | nodes[i].mode, nodes[i].rdev);
-	make_node(console_tty_name, FS_IFCHR | 0600, console_tty.rdev);
+	console_for_each(make_node);
 }
 
 /** The root may bring a /dev with nodes of its own: they are covered. */

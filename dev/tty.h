@@ -109,5 +109,5 @@ int64_t tty_ioctl_common(struct tty *tty, struct file *file, uint32_t command, u
 // console.c, mem.c
 void console_init(void);
 void mem_init(void);
-extern struct tty console_tty;
-extern char console_tty_name[16]; // of its node: "ttyS0"
+/** The consoles' own nodes: "ttyS0", "tty1". */
+void console_for_each(void (*visit)(const char *name, uint32_t mode, uint64_t rdev));

@@ -42,10 +42,11 @@ err_t irq_connect(struct irq_handler *handler, uint32_t irq, enum hal_irq_trigge
 	handler->name = name;
 	handler->count = 0;
 	irqflags_t flags = spin_lock_irqsave(&lock);
+	handler->cpu = this_cpu();
 	list_push_back(bucket_of(irq), &handler->node);
-	spin_unlock_irqrestore(&lock, flags);
 	if (hal_irqchip->set_target)
-		err = hal_irqchip->set_target(irq, this_cpu());
+		err = hal_irqchip->set_target(irq, handler->cpu);
+	spin_unlock_irqrestore(&lock, flags);
 	hal_irqchip->unmask(irq);
 	return err;
 }
@@ -66,6 +67,23 @@ void irq_disconnect(struct irq_handler *handler)
 	list_remove(&handler->node);
 	if (!is_connected(bucket_of(handler->irq), handler->irq))
 		hal_irqchip->mask(handler->irq);
+	spin_unlock_irqrestore(&lock, flags);
+}
+
+void irq_route_away(cpuid_t cpu, cpuid_t to)
+{
+	irqflags_t flags = spin_lock_irqsave(&lock);
+	for (unsigned i = 0; i < BUCKETS; i++) {
+		struct irq_handler *handler;
+		list_for_each_entry(handler, bucket_of(i), node) {
+			if (handler->cpu != cpu)
+				continue;
+			if (hal_irqchip->set_target && hal_irqchip->set_target(handler->irq, to) != 0)
+				log_warn("irq: %u stays with CPU %u, which goes off", handler->irq, cpu);
+			else
+				handler->cpu = to;
+		}
+	}
 	spin_unlock_irqrestore(&lock, flags);
 }
 

@@ -36,20 +36,36 @@ static void device_write(const char *text, size_t len)
 		hal_console->write(text, len);
 }
 
-/** Console text of the kernel: "\n" becomes "\r\n" unless framed (the far end is a program then). */
-static void print_text(const char *text, size_t len)
+/** Text of the kernel for @console, with "\r\n" for "\n". */
+static void print_lines(const struct console_ops *console, const char *text, size_t len)
 {
 	while (len > 0) {
-		const char *newline = is_framed ? NULL : memchr(text, '\n', len);
+		const char *newline = memchr(text, '\n', len);
 		size_t n = newline ? (size_t)(newline - text) : len;
-		device_write(text, n);
+		console->write(text, n);
 		if (newline) {
-			device_write("\r\n", 2);
+			console->write("\r\n", 2);
 			n++;
 		}
 		text += n;
 		len -= n;
 	}
+}
+
+/** Text of the kernel; where the console is framed, for a program at the far end. */
+static void print_text(const char *text, size_t len)
+{
+	if (is_framed)
+		device_write(text, len);
+	else if (hal_console)
+		print_lines(hal_console, text, len);
+}
+
+/** The same for the other console, which is never framed. */
+static void print_other(const char *text, size_t len)
+{
+	if (hal_console_other_has_log)
+		print_lines(hal_console_other, text, len);
 }
 
 static void ring_write(const char *text, size_t len)
@@ -105,8 +121,10 @@ void log_line(enum log_level level, const char *fmt, ...)
 
 	irqflags_t flags = spin_lock_irqsave(&lock);
 	ring_write(line, n);
-	if (level <= console_level)
+	if (level <= console_level) {
 		print_line(line, n);
+		print_other(line, n);
+	}
 	spin_unlock_irqrestore(&lock, flags);
 }
 
@@ -150,12 +168,14 @@ static void track_stream(const char *text, size_t len)
 	}
 }
 
-void console_write(const char *text, size_t len)
+void console_write(const struct console_ops *console, const char *text, size_t len)
 {
+	if (!console)
+		return;
 	irqflags_t flags = spin_lock_irqsave(&lock);
-	if (is_framed)
+	if (is_framed && console == hal_console)
 		track_stream(text, len);
-	device_write(text, len);
+	console->write(text, len);
 	spin_unlock_irqrestore(&lock, flags);
 }
 
@@ -164,6 +184,7 @@ static void put_panic_text(void *arg, const char *text, size_t len)
 	(void)arg;
 	ring_write(text, len);
 	print_text(text, len);
+	print_other(text, len);
 }
 
 void console_panic_printf(const char *fmt, ...)
@@ -176,6 +197,7 @@ void console_panic_printf(const char *fmt, ...)
 
 void console_panic_begin(void)
 {
+	print_other("\n", 1);
 	print_text("\n", 1); // completes a pair of FRAME and letter that is half out
 	if (is_framed)
 		announce('K');

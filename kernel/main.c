@@ -50,7 +50,9 @@ static void log_memory(void)
 
 static void log_devices(void)
 {
-	log_info("console: %s", hal_console ? hal_console->name : "none");
+	log_info("console: %s%s%s", hal_console ? hal_console->name : "none",
+		 hal_console_other_has_log ? ", log also on " : "",
+		 hal_console_other_has_log ? hal_console_other->name : "");
 	log_info("interrupts: %s", hal_irqchip->name);
 	log_info("clock: %s at %llu.%03llu MHz", hal_clock_name(),
 		 (unsigned long long)hal_clock_hz() / 1000000,

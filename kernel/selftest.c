@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The unit tests of all rooms, run in the kernel by tests=FILTER (ARCH-test images).
+#include <hal/console.h>
 #include <hal/power.h>
 #include <kernel/log.h>
 #include <kernel/main.h>
@@ -11,7 +12,7 @@
 #if CONFIG_TESTS
 void test_print(const char *text)
 {
-	console_write(text, strlen(text));
+	console_write(hal_console, text, strlen(text));
 }
 
 void selftest_thread(void *unused)

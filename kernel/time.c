@@ -18,6 +18,7 @@ struct timer_queue {
 	struct spinlock lock;
 	struct rbtree tree; // lock
 	nsec_t programmed; // what the hardware is set to; own CPU
+	bool is_ready; // its CPU has started once
 };
 static DEFINE_PERCPU(struct timer_queue, timer_queue);
 
@@ -86,8 +87,11 @@ void time_init(void)
 void time_init_cpu(void)
 {
 	struct timer_queue *queue = this_cpu_ptr(timer_queue);
-	spin_init(&queue->lock);
-	rbtree_init(&queue->tree);
+	if (!queue->is_ready) { // who cancels a timer that has left may hold the lock
+		spin_init(&queue->lock);
+		rbtree_init(&queue->tree);
+		queue->is_ready = true;
+	}
 	queue->programmed = NSEC_NEVER;
 	hal_timer_init_cpu();
 }

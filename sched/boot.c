@@ -35,9 +35,12 @@ void upcall_sched_start_cpu(void)
 	// The top of its stack, with the place of a trapframe that it never needs: everything that idles
 	// stands below. Ports write there at a switch.
 	struct trapframe place;
-	if (!cpu_runq(this_cpu()))
+	struct runq *rq = cpu_runq(this_cpu());
+	if (!rq)
 		bring_up_this_cpu();
 	this_cpu_ptr(idle_thread)->stack_top = (vaddr_t)(&place + 1);
+	if (rq && rq->is_out)
+		hotplug_return(rq);
 	idle_loop();
 }
 

@@ -6,14 +6,15 @@
 //   grace period                                       nobody has the old value any more
 //   interrupts off; X looks crowded, this thread is
 //   of the highest rank: no wake stays on X
-//   move all ready threads away; leave to another CPU
-//   idle thread of X: let go of the address space,
-//   park; out of cpus_online
-//   (elsewhere) grace period                           nobody calls X any more; X answered until then
-//   take over X's timers
+//   move all ready threads and X's device interrupts
+//   away; leave to another CPU
+//   idle thread of X: take what interrupts are left,
+//   let go of the address space, go off                calls to X: kernel/cpu_state.c
+//   (elsewhere) wait for that; take over X's timers
 //
-// Blocked threads keep X as their last CPU; who wakes them finds X crowded and chooses another.
+// The time off counts as idle time of X. Blocked threads keep X as their last CPU; who wakes them finds X crowded and chooses another.
 // affinity_mutex is held all the time: no thread becomes bound to X meanwhile.
+#include <kernel/irq.h>
 #include <kernel/smp.h>
 #include <mm/frame.h>
 #include <mm/slab.h>
@@ -22,8 +23,6 @@
 #include <uapi/errno.h>
 
 #include "fair.h"
-
-#define RETURN_TIMEOUT NSEC_PER_SEC
 
 bool sched_cpu_is_up(cpuid_t cpu)
 {
@@ -98,6 +97,7 @@ static void leave_last(struct runq *rq, struct cpuset *elsewhere)
 	spin_unlock(&rq->lock);
 	while (send_one_away(rq)) {
 	}
+	irq_route_away(rq->cpu, (cpuid_t)bitmap_find_first_set(elsewhere->bits, CPUS_MAX));
 	sched_switch(SWITCH_PREEMPT);
 	rq = this_cpu_ptr(runq);
 	spin_lock(&rq->lock);
@@ -107,18 +107,17 @@ static void leave_last(struct runq *rq, struct cpuset *elsewhere)
 	affinity_free_later(here);
 }
 
-static void take_down(struct runq *rq, struct cpuset *here, struct cpuset *elsewhere,
-		      struct cpuset *home)
+static err_t take_down(struct runq *rq, struct cpuset *here, struct cpuset *elsewhere,
+		       struct cpuset *home)
 {
 	affinity_set(current_thread(), here);
 	__atomic_store_n(&sched_online[rq->cpu], NULL, __ATOMIC_RELEASE);
 	quiesce_wait();
 	leave_last(rq, elsewhere);
-	while (cpu_is_online(rq->cpu))
-		(void)!sched_sleep_until(time_now() + NSEC_PER_MSEC / 4, false);
-	quiesce_wait();
+	err_t err = smp_stop_wait(rq->cpu);
 	timers_take_from(rq->cpu);
 	affinity_set(current_thread(), home);
+	return err;
 }
 
 static err_t try_take_down(struct runq *rq)
@@ -135,8 +134,7 @@ static err_t try_take_down(struct runq *rq)
 		kfree(elsewhere);
 		return -ENOMEM;
 	}
-	take_down(rq, here, elsewhere, home);
-	return 0;
+	return take_down(rq, here, elsewhere, home);
 }
 
 err_t sched_cpu_down(cpuid_t cpu)
@@ -144,27 +142,26 @@ err_t sched_cpu_down(cpuid_t cpu)
 	if (cpu >= sched_cpus || !cpu_runq(cpu))
 		return -EINVAL;
 	sched_mutex_lock(&affinity_mutex);
-	err_t err = online_runq(cpu) ? try_take_down(cpu_runq(cpu)) : 0;
+	err_t err = smp_can_stop(cpu);
+	if (!err && online_runq(cpu))
+		err = try_take_down(cpu_runq(cpu));
 	sched_mutex_unlock(&affinity_mutex);
 	return err;
 }
 
 err_t sched_cpu_up(cpuid_t cpu)
 {
-	if (cpu >= sched_cpus || !cpu_runq(cpu))
+	if (cpu >= sched_cpus)
 		return -EINVAL;
 	sched_mutex_lock(&affinity_mutex);
-	nsec_t deadline = time_now() + RETURN_TIMEOUT;
-	if (!online_runq(cpu))
-		smp_unpark(cpu);
-	while (!online_runq(cpu) && time_now() < deadline)
+	err_t err = smp_start(cpu);
+	while (!err && !online_runq(cpu)) // it is online, and about to take threads
 		(void)!sched_sleep_until(time_now() + NSEC_PER_MSEC / 4, false);
-	err_t err = online_runq(cpu) ? 0 : -EIO;
 	sched_mutex_unlock(&affinity_mutex);
 	return err;
 }
 
-void hotplug_park(struct runq *rq)
+noreturn_fn void hotplug_leave(struct runq *rq)
 {
 	spin_lock(&rq->lock);
 	runq_disarm_slice(rq);
@@ -172,7 +169,11 @@ void hotplug_park(struct runq *rq)
 	frame_drain_this_cpu();
 	upcall_leave_space();
 	quiesce_idle_enter();
-	smp_park();
+	smp_stop_self();
+}
+
+void hotplug_return(struct runq *rq)
+{
 	quiesce_idle_exit();
 	spin_lock(&rq->lock);
 	rq->is_out = false;

@@ -38,7 +38,7 @@ void idle_loop(void)
 		if (has_work(rq))
 			sched_switch(SWITCH_PREEMPT);
 		else if (unlikely(rq->is_out))
-			hotplug_park(rq);
+			hotplug_leave(rq);
 		else
 			wait_for_work(rq);
 		hal_irq_enable();

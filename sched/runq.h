@@ -244,8 +244,10 @@ extern struct sched_mutex affinity_mutex;
 void pi_rank_changed(struct thread *thread);
 
 // hotplug.c
-/** Idle thread of a CPU that is_out: wait until it is called back. Interrupts off. */
-void hotplug_park(struct runq *rq);
+/** Idle thread of a CPU that is_out: go off; and, once the CPU has started anew, take threads again.
+ *  Interrupts off. */
+noreturn_fn void hotplug_leave(struct runq *rq);
+void hotplug_return(struct runq *rq);
 
 // idle.c
 noreturn_fn void idle_loop(void);

@@ -43,7 +43,7 @@ err_t procfs_show_cpu_stat(struct text *out, const struct view_id *id)
 	uint32_t blocked = 0;
 	size_t cpu;
 	(void)id;
-	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
+	for (cpu = 0; cpu < cpus_possible_count(); cpu++) { // those that are off, too: it never sinks
 		sched_get_cpu_stats((cpuid_t)cpu, &stats);
 		sum.user_time += stats.user_time;
 		sum.system_time += stats.system_time;
@@ -182,14 +182,14 @@ err_t procfs_show_slabinfo(struct text *out, const struct view_id *id)
 
 // ---- interrupts ---------------------------------------------------------------------------------
 
-/** An interrupt is counted as a whole; all are sent to the CPU that connected them, in practice
- *  0. */
+/** An interrupt is counted as a whole, and shown for the CPU that gets it now. */
 static void put_interrupt(void *arg, const struct irq_handler *handler)
 {
 	struct text *out = arg;
-	text_printf(out, "%3u: %10llu ", handler->irq, (ull)handler->count);
-	for (unsigned cpu = 1; cpu < cpus_online_count(); cpu++)
-		text_printf(out, "%10u ", 0);
+	size_t cpu;
+	text_printf(out, "%3u: ", handler->irq);
+	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX)
+		text_printf(out, "%10llu ", cpu == handler->cpu ? (ull)handler->count : 0);
 	text_printf(out, "  %s\n", handler->name);
 }
 

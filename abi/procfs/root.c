@@ -33,7 +33,7 @@ static nsec_t idle_time(void)
 	struct sched_cpu_stats stats;
 	nsec_t idle = 0;
 	size_t cpu;
-	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
+	for (cpu = 0; cpu < cpus_possible_count(); cpu++) {
 		sched_get_cpu_stats((cpuid_t)cpu, &stats);
 		idle += stats.idle_time;
 	}

@@ -6,6 +6,8 @@
 #include <hal/clock.h>
 #include <kernel/smp.h>
 #include <lib/bitmap.h>
+#include <lib/string.h>
+#include <sched/hotplug.h>
 #include <uapi/errno.h>
 
 #define SYSFS_MAGIC 0x62656572
@@ -54,6 +56,15 @@ static err_t show_cpu_online(struct text *out, const struct view_id *id)
 	return 0;
 }
 
+/** "0" takes the CPU out of service and off, "1" brings it back. */
+static err_t store_cpu_online(const struct view_id *id, char *text, size_t len)
+{
+	len = strlen(text) == len && len && text[len - 1] == '\n' ? len - 1 : len;
+	if (len != 1 || (text[0] != '0' && text[0] != '1'))
+		return -EINVAL;
+	return text[0] == '1' ? sched_cpu_up(id->number) : sched_cpu_down(id->number);
+}
+
 static err_t show_number(struct text *out, const struct view_id *id)
 {
 	text_printf(out, "%u\n", id->number);
@@ -69,7 +80,7 @@ static const struct view_entry topology_entries[] = {
 };
 static const struct view_dir topology_dir = VIEW_DIR(topology_entries);
 static const struct view_entry one_cpu_entries[] = {
-	VIEW_FILE("online", show_cpu_online),
+	{.name = "online", .mode = FS_IFREG | 0644, .show = show_cpu_online, .store = store_cpu_online},
 	VIEW_FOLDER("topology", &topology_dir),
 };
 static const struct view_dir one_cpu_dir = VIEW_DIR(one_cpu_entries);

@@ -66,6 +66,7 @@ struct host_cpu {
 	vaddr_t stack_bottom, stack_top;
 	struct host_stack entry_stack; // kernel stack at an entry from user mode, while switching
 	void *dead_fiber; // of a stack that was left for good: destroyed from the next one
+	_Atomic uint32_t is_penned; // off, until it is started again
 	uintptr_t start_sp; // a CPU asked to start: its first stack
 	struct lab_cpu *lab; // NULL in parallel mode
 	// Soft MMU and floating-point unit.

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <hal/console.h>
+#include <hal/cpu.h>
 #include <hal/irqflags.h>
 #include <hal/power.h>
 #include <hal/smp.h>
@@ -149,11 +150,40 @@ err_t hal_smp_start_cpu(cpuid_t number, vaddr_t stack_top)
 		.top = stack_top,
 		.bottom = stack_top - HAL_KSTACK_SIZE,
 	};
+	if (atomic_load_explicit(&cpu->is_penned, memory_order_acquire)) {
+		atomic_store_explicit(&cpu->is_penned, 0, memory_order_release);
+		hal_ipi_send(number);
+		return 0;
+	}
 	if (lab_is_on()) {
 		lab_start_cpu(cpu, host_context_frame(stack_top, first_secondary, cpu));
 		return 0;
 	}
 	return pthread_create(&cpu->thread, NULL, cpu_thread, cpu) ? -EAGAIN : 0;
+}
+
+err_t hal_smp_can_stop(cpuid_t number)
+{
+	return number < host_config.cpus ? 0 : -EINVAL;
+}
+
+/** A CPU that was off begins again, on the stack that it has been given. */
+void hal_smp_stop_self(void)
+{
+	struct host_cpu *cpu = host_cpu();
+
+	atomic_store_explicit(&cpu->is_penned, 1, memory_order_release);
+	while (atomic_load_explicit(&cpu->is_penned, memory_order_acquire)) {
+		hal_cpu_wait();
+		atomic_store_explicit(&cpu->pending, 0, memory_order_relaxed);
+	}
+	host_san_leave(NULL, &cpu->entry_stack);
+	host_asm_call(cpu->entry_stack.top, first_secondary, cpu);
+}
+
+bool hal_smp_is_stopped(cpuid_t number)
+{
+	return atomic_load_explicit(&cpus[number].is_penned, memory_order_acquire);
 }
 
 void host_exit(unsigned status)

@@ -80,5 +80,6 @@ noreturn_fn void riscv_boot(uint64_t hartid, paddr_t fdt, paddr_t image)
 
 noreturn_fn void riscv_secondary(void)
 {
+	asm volatile("fence.i" ::: "memory"); // code that was written while this hart was off
 	upcall_secondary(this_cpu());
 }

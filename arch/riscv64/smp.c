@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Other harts, by the firmware: SBI HSM starts them, SBI IPI interrupts them.
+// Other harts, by the firmware: SBI HSM starts and stops them, SBI IPI interrupts them.
 #include "internal.h"
 
 #include <arch/sbi.h>
 #include <hal/atomic.h>
 #include <hal/bootinfo.h>
+#include <hal/cpu.h>
 #include <hal/mmu.h>
 #include <hal/percpu.h>
 #include <hal/smp.h>
@@ -13,6 +14,9 @@
 static DEFINE_PERCPU(_Atomic uint32_t, is_stop_asked); // the next IPI ends it
 
 #define HSM_HART_START 0
+#define HSM_HART_STOP 1
+#define HSM_HART_GET_STATUS 2
+#define HSM_STOPPED 1
 #define IPI_SEND 0
 
 bool riscv_has_started_others;
@@ -35,6 +39,26 @@ err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)
 	struct sbi_result r = sbi_call(SBI_EXT_HSM, HSM_HART_START, bootinfo.cpus[cpu].hwid,
 				       hal_image_paddr(riscv_secondary_start), area_paddr(area));
 	return r.error == 0 ? 0 : -EIO;
+}
+
+err_t hal_smp_can_stop(cpuid_t cpu)
+{
+	(void)cpu;
+	return sbi_has(SBI_EXT_HSM) ? 0 : -ENOTSUP;
+}
+
+noreturn_fn void hal_smp_stop_self(void)
+{
+	csr_write(sie, 0);
+	sbi_call(SBI_EXT_HSM, HSM_HART_STOP, 0, 0, 0);
+	hal_cpu_halt(); // firmware refused: off, but for good
+}
+
+bool hal_smp_is_stopped(cpuid_t cpu)
+{
+	struct sbi_result r =
+		sbi_call(SBI_EXT_HSM, HSM_HART_GET_STATUS, bootinfo.cpus[cpu].hwid, 0, 0);
+	return r.error == 0 && r.value == HSM_STOPPED;
 }
 
 void hal_ipi_send(cpuid_t cpu)

@@ -39,6 +39,10 @@ mb2_header:
 	.long -(MB2_MAGIC + (mb2_header_end - mb2_header))
 	.short 6, 0			// modules begin on pages
 	.long 8
+	.short 5, 1			// a framebuffer, if there is one: 1024 by 768, 32 bits
+	.long 20
+	.long 1024, 768, 32
+	.balign 8
 	.short 0, 0
 	.long 8
 mb2_header_end:

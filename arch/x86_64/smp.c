@@ -21,6 +21,7 @@ extern const char x86_trampoline[], x86_trampoline_end[];
 vaddr_t x86_ap_stacks[CPUS_MAX]; // read by boot.S
 static paddr_t trampoline_page;
 static _Atomic uint32_t stop_requested[CPUS_MAX];
+static _Atomic uint32_t is_halted[CPUS_MAX]; // by hal_smp_stop_self(): INIT brings it back
 
 static bool overlaps_reserved(paddr_t page)
 {
@@ -61,6 +62,7 @@ err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)
 	if (trampoline_page == 0)
 		return -ENOMEM;
 	x86_ap_stacks[cpu] = stack_top;
+	store_relaxed(&is_halted[cpu], 0);
 	fence_seq_cst();
 	x86_lapic_send(apic_id, X86_LAPIC_INIT);
 	delay_usec(USEC_INIT_TO_STARTUP);
@@ -70,6 +72,24 @@ err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)
 	delay_usec(USEC_STARTUP_AGAIN);
 	x86_lapic_send(apic_id, startup);
 	return 0;
+}
+
+// Firmware, and who knows what else, takes the first CPU for granted; and INIT would send it to the
+// reset vector.
+err_t hal_smp_can_stop(cpuid_t cpu)
+{
+	return cpu == 0 ? -EBUSY : 0;
+}
+
+noreturn_fn void hal_smp_stop_self(void)
+{
+	store_release(&is_halted[this_cpu()], 1);
+	hal_cpu_halt();
+}
+
+bool hal_smp_is_stopped(cpuid_t cpu)
+{
+	return load_acquire(&is_halted[cpu]) != 0;
 }
 
 void hal_ipi_send(cpuid_t cpu)

@@ -37,6 +37,7 @@ def setup_verb(_args):
     media()
     for arch in ARCHES:
         busybox(arch)
+    font()
     applets()
     return 0
 
@@ -239,6 +240,11 @@ def _extract(deb, inside, folder):
 def busybox(arch):
     """The static BusyBox of Debian, unmodified."""
     return fetch('busybox-static', arch, 'usr/bin/busybox')
+
+
+def font():
+    """The font of the screen: Terminus, 8 by 16, with its table of Unicode (a gzipped PSF)."""
+    return fetch('console-setup-linux', 'x86_64', 'usr/share/consolefonts/Uni2-Terminus16.psf.gz')
 
 
 def applets():

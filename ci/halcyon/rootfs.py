@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The initial file system: Debian's BusyBox, our init, a few files; and what --add and --exec add."""
+import gzip
 import os
 import pathlib
 import stat
@@ -19,6 +20,7 @@ FILES = {
     'etc/hosts': '127.0.0.1 localhost halcyon\n',
     'etc/shells': '/bin/sh\n',
 }
+FONT_FILE = 'usr/share/consolefonts/console.psf'  # where the kernel's screen looks for it
 EXEC_FILE = '.halcyon-exec'
 
 
@@ -39,6 +41,7 @@ def root_archive(arch, init=None):
     for path in packages.applets():
         if path not in ('bin/busybox', 'linuxrc'):
             tree.link(path, '/bin/busybox')
+    tree.file(FONT_FILE, gzip.decompress(packages.font().read_bytes()))
     if init is not None and pathlib.Path(init).exists():
         tree.file('init', pathlib.Path(init).read_bytes(), 0o755)
     else:

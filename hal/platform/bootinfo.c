@@ -9,6 +9,7 @@
 
 #define WARNINGS_MAX 12
 #define WARNING_LEN 120
+#define FRAMEBUFFER_SIDE_MAX 16384u // pixels
 
 struct bootinfo bootinfo;
 
@@ -199,6 +200,29 @@ void bootinfo_set_cmdline(const char *text)
 {
 	if (strlcpy(bootinfo.cmdline, text, BOOT_CMDLINE_MAX) >= BOOT_CMDLINE_MAX)
 		bootinfo_warn("command line is longer than %u bytes: cut", BOOT_CMDLINE_MAX - 1);
+}
+
+static bool is_field(const struct framebuffer_field *field, unsigned pixel_bits)
+{
+	return field->bits >= 1 && field->bits <= 8 && field->shift + field->bits <= pixel_bits;
+}
+
+void bootinfo_set_framebuffer(const struct framebuffer *fb)
+{
+	unsigned bits = fb->bytes_per_pixel * 8u;
+	bool is_good = bits >= 16 && bits <= 32 && fb->width > 0 && fb->height > 0 &&
+		       fb->width <= FRAMEBUFFER_SIDE_MAX && fb->height <= FRAMEBUFFER_SIDE_MAX &&
+		       fb->pitch >= fb->width * fb->bytes_per_pixel &&
+		       fb->pitch <= FRAMEBUFFER_SIDE_MAX * 8 && fb->pitch % (bits == 24 ? 1 : bits / 8) == 0 &&
+		       fb->addr != 0 && fb->addr % 4 == 0 && fb->addr < HAL_DIRECT_SIZE &&
+		       (uint64_t)fb->pitch * fb->height <= HAL_DIRECT_SIZE - fb->addr &&
+		       is_field(&fb->red, bits) && is_field(&fb->green, bits) && is_field(&fb->blue, bits);
+
+	if (is_good)
+		bootinfo.framebuffer = *fb;
+	else
+		bootinfo_warn("framebuffer of %ux%u, %u bits at 0x%llx cannot be: no screen", fb->width,
+			      fb->height, bits, (unsigned long long)fb->addr);
 }
 
 void bootinfo_set_boot_cpu(uint64_t hwid)

@@ -249,6 +249,8 @@ TEST(hal, controllers_are_complete)
 {
 	EXPECT(hal_console && hal_console->name && hal_console->write && hal_console->read &&
 	       hal_console->input_irq && hal_console->enable_input);
+	EXPECT(hal_console_other != hal_console);
+	EXPECT(!hal_console_other_has_log || hal_console_other);
 	EXPECT(hal_irqchip && hal_irqchip->name && hal_irqchip->mask && hal_irqchip->unmask &&
 	       hal_irqchip->send_ipi);
 	EXPECT(hal_clock_name()[0] != 0);
@@ -290,7 +292,10 @@ static void *const linked[] = {
 	(void *)hal_power_reboot,
 	(void *)hal_pte_is_accessed,
 	(void *)hal_pte_is_dirty,
+	(void *)hal_smp_can_stop,
+	(void *)hal_smp_is_stopped,
 	(void *)hal_smp_start_cpu,
+	(void *)hal_smp_stop_self,
 	(void *)hal_tf_arg,
 	(void *)hal_tf_ipc_fd,
 	(void *)hal_tf_restart_syscall,

@@ -65,12 +65,23 @@ def acpi(folder):
     (folder / 'acpi-small').write_bytes(rsdp + xsdt + b''.join(data for _, data in tables))
 
 
+def screen(folder):
+    """A font of three glyphs, and text with the sequences that programs use."""
+    font = struct.pack('<8I', 0x864ab572, 0, 32, 1, 3, 2, 2, 8) + bytes(6)
+    (folder / 'psf-2').write_bytes(font + b'A\xc3\x84\xff\xe2\x94\x80\xfeBC\xff\xff')
+    (folder / 'psf-1').write_bytes(b'\x36\x04\x02\x02' + bytes(512) + b'A\0\xff\xff' * 256)
+    (folder / 'vt-text').write_bytes(
+        b'a\tb\r\n\033[2;3r\033[3;1H\n\033M\033[1;31;48;5;196m\xc3\xa4\033[4@\033[3P\033[2L\033[M'
+        b'\033[?25l\033[6n\033(0q\033(B\0337\033[2J\0338\033[5S\033[2T\033[3b\033]x\007\033[4h')
+
+
 def main(name):
     folder = pathlib.Path(name)
     folder.mkdir(parents=True, exist_ok=True)
     device_trees(folder)
     archive(folder)
     acpi(folder)
+    screen(folder)
     shutil.copy(shutil.which('true'), folder / 'elf-true')
 
 

@@ -4,7 +4,6 @@
 // so a lock keeps CPUs apart.
 #include <arch/x86.h>
 #include <drivers/lapic.h>
-#include <drivers/ns16550.h>
 #include <drivers/pc.h>
 #include <hal/bootinfo.h>
 #include <hal/irqchip.h>
@@ -198,8 +197,6 @@ void hal_irqchip_init(void)
 	i8259_mask_all();
 	lapic_init();
 	ioapic_init();
-	if (hal_console && hal_console->input_irq() < PC_ISA_IRQS)
-		ns16550_set_irq(pc_info.isa_gsi[hal_console->input_irq()]);
 	ops.name = lapic_is_x2apic() ? "I/O APIC, x2APIC" : "I/O APIC, xAPIC";
 	hal_irqchip = &ops;
 }

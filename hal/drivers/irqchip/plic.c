@@ -58,6 +58,12 @@ static void plic_init_cpu(void)
 	csr_set(sie, 1 << IRQ_EXTERNAL);
 }
 
+static void plic_leave_cpu(void)
+{
+	if (context_of[this_cpu()] != NO_CONTEXT)
+		hal_mmio_write32(base + THRESHOLD(context_of[this_cpu()]), UINT32_MAX);
+}
+
 static bool is_source(uint32_t irq)
 {
 	return irq > 0 && irq <= source_count;
@@ -117,6 +123,7 @@ static void plic_handle(void)
 static const struct irqchip_ops plic_ops = {
 	.name = "PLIC",
 	.init_cpu = plic_init_cpu,
+	.leave_cpu = plic_leave_cpu,
 	.set_trigger = plic_set_trigger,
 	.set_target = plic_set_target,
 	.mask = plic_mask,

@@ -7,7 +7,11 @@
 #include <lib/string.h>
 #include <uapi/errno.h>
 
+#define PSCI_CPU_OFF 0x84000002
 #define PSCI_CPU_ON_64 0xc4000003
+#define PSCI_AFFINITY_INFO_64 0xc4000004
+#define PSCI_AFFINITY_OFF 1
+#define PSCI_POWER_DOWN (1u << 16) // of a power state of PSCI 0.1; the others take no argument
 #define PSCI_SYSTEM_OFF 0x84000008
 #define PSCI_SYSTEM_RESET 0x84000009
 
@@ -15,6 +19,7 @@ enum { PSCI_NOT_SUPPORTED = -1, PSCI_INVALID_PARAMETERS = -2, PSCI_DENIED = -3, 
 
 static enum { CONDUIT_NONE, CONDUIT_HVC, CONDUIT_SMC } conduit;
 static uint32_t cpu_on_function = PSCI_CPU_ON_64;
+static uint32_t cpu_off_function = PSCI_CPU_OFF; // 0: there is none
 static bool has_system_calls; // PSCI 0.2: fixed function numbers, SYSTEM_OFF and SYSTEM_RESET
 
 static int64_t psci_call(uint64_t function, uint64_t a, uint64_t b, uint64_t c)
@@ -67,8 +72,10 @@ static err_t init_v0_2(int node)
 static err_t init_v0_1(int node)
 {
 	err_t err = init(node);
-	if (!err)
+	if (!err) {
 		cpu_on_function = fdt_u32_or(&hal_fdt, node, "cpu_on", PSCI_CPU_ON_64);
+		cpu_off_function = fdt_u32_or(&hal_fdt, node, "cpu_off", 0);
+	}
 	return err;
 }
 
@@ -94,6 +101,25 @@ err_t arch_psci_cpu_on(uint64_t hwid, paddr_t entry, uint64_t context)
 	default:
 		return -EIO;
 	}
+}
+
+bool arch_psci_can_stop(void)
+{
+	return conduit != CONDUIT_NONE && cpu_off_function;
+}
+
+void arch_psci_cpu_off(void)
+{
+	if (arch_psci_can_stop())
+		psci_call(cpu_off_function, PSCI_POWER_DOWN, 0, 0);
+}
+
+bool arch_psci_is_off(uint64_t hwid)
+{
+	if (!has_system_calls)
+		return true; // PSCI 0.1 cannot be asked
+	int64_t state = psci_call(PSCI_AFFINITY_INFO_64, hwid, 0, 0);
+	return state == PSCI_AFFINITY_OFF || state == PSCI_NOT_SUPPORTED;
 }
 
 void psci_system_off(void)

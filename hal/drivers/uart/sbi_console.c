@@ -44,8 +44,8 @@ static void no_input(void)
 {
 }
 
-static const struct console_ops dbcn = {"hvc0", dbcn_write, dbcn_read, no_irq, no_input};
-static const struct console_ops legacy = {"hvc0", legacy_write, legacy_read, no_irq, no_input};
+static const struct console_ops dbcn = {"hvc0", dbcn_write, dbcn_read, no_irq, no_input, NULL};
+static const struct console_ops legacy = {"hvc0", legacy_write, legacy_read, no_irq, no_input, NULL};
 
 const struct console_ops *sbi_console_init(void)
 {

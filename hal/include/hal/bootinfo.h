@@ -3,6 +3,7 @@
 // readers in hal/platform) before upcall_boot(); read-only afterwards.
 #pragma once
 
+#include <hal/framebuffer.h>
 #include <lib/types.h>
 
 #ifndef CPUS_MAX
@@ -40,6 +41,7 @@ struct bootinfo {
 	struct boot_cpu cpus[CPUS_MAX]; // dense; the boot CPU is number 0
 	unsigned cpu_count;
 	unsigned cpus_ignored; // listed but beyond CPUS_MAX
+	struct framebuffer framebuffer;
 };
 
 extern struct bootinfo bootinfo;
@@ -59,6 +61,8 @@ bool bootinfo_is_ram(paddr_t base, uint64_t size);
 /** Take [@start, @end) as the initrd and reserve it, or warn. After bootinfo_finish(). */
 void bootinfo_set_initrd(paddr_t start, paddr_t end);
 void bootinfo_set_cmdline(const char *text);
+/** Take @fb as the screen if what it says can be, else warn. */
+void bootinfo_set_framebuffer(const struct framebuffer *fb);
 /** The CPU that runs now becomes number 0: before the first bootinfo_add_cpu(). */
 void bootinfo_set_boot_cpu(uint64_t hwid);
 /** Add a CPU, or the release address of one that is known; drops and counts those past CPUS_MAX. */

@@ -14,10 +14,17 @@ struct console_ops {
 	uint32_t (*input_irq)(void);
 	/** Turn the device's receive interrupt on. */
 	void (*enable_input)(void);
+	/** How much text it shows; NULL: a line that does not tell. */
+	void (*size)(unsigned *columns, unsigned *rows);
 };
 
 /** The console in use; NULL before hal_console_init(), output is then dropped by the caller. */
 extern const struct console_ops *hal_console;
+
+/** A second one with a terminal of its own, or NULL. Written by hal_console_init(), as the next. */
+extern const struct console_ops *hal_console_other;
+/** The log goes there too. */
+extern bool hal_console_other_has_log;
 
 /** Choose and initialise. Called first thing in the boot CPU, before upcall_boot(), by the port. */
 void hal_console_init(void);

@@ -9,6 +9,14 @@
  *  kernel root active and interrupts off. Returns at once: 0 = asked. */
 must_check err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top);
 
+/** Whether @cpu can be taken off and started again: 0, -EBUSY (x86: the boot CPU), -ENOTSUP. */
+must_check err_t hal_smp_can_stop(cpuid_t cpu);
+/** This CPU takes itself off: by firmware, or it waits in a pen. Interrupts off, nothing of the kernel
+ *  needs it. hal_smp_start_cpu() brings it back. */
+noreturn_fn void hal_smp_stop_self(void);
+/** @cpu, which has called hal_smp_stop_self(), does not use its stack any more. Any other CPU. */
+bool hal_smp_is_stopped(cpuid_t cpu);
+
 /** Interrupt @cpu; it calls upcall_ipi(). Any context. Everything written before is seen there. */
 void hal_ipi_send(cpuid_t cpu);
 /** Stop @cpu even with its interrupts off, if the hardware can (NMI, FIQ): it calls

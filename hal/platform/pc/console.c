@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: MIT
-// The console of a PC: console=ttyS0 .. ttyS3 (words after a comma are ignored: the speed is
-// 115200), ttyS0 when nothing is said or what is said is not there.
+// The consoles of a PC: a serial port, and the screen with the keyboard. `console=` may be said several
+// times: ttyS0 .. ttyS3 (words after a comma are ignored: the speed is 115200), tty0 or tty1 for the
+// screen. The last one is /dev/console; the log goes to all that are named. Without the word: to the
+// screen, where there is one, and to ttyS0.
 #include <drivers/ns16550.h>
+#include <drivers/pc.h>
+#include <drivers/pc_i8042.h>
+#include <drivers/screen.h>
 #include <hal/bootinfo.h>
 #include <hal/console.h>
 #include <lib/string.h>
+
+#include "pc.h"
 
 const struct console_ops *hal_console;
 
@@ -19,19 +26,17 @@ static const struct {
 	{"ttyS3", 0x2e8, 3},
 };
 
-/** What stands behind the last "console=" of the command line; NULL. */
-static const char *console_word(void)
-{
-	const char *word = NULL;
-	const char *at = bootinfo.cmdline;
+static const struct console_ops *screen, *serial;
 
-	while ((at = strchr(at, 'c'))) {
-		bool is_start = at == bootinfo.cmdline || at[-1] == ' ';
-		if (is_start && str_has_prefix(at, "console="))
-			word = at + strlen("console=");
-		at++;
+/** What stands behind the next "console=" of the command line from *@at; NULL at the end. */
+static const char *next_word(const char **at)
+{
+	for (; (*at = strchr(*at, 'c')); (*at)++) {
+		bool is_start = *at == bootinfo.cmdline || (*at)[-1] == ' ';
+		if (is_start && str_has_prefix(*at, "console="))
+			return *at += strlen("console=");
 	}
-	return word;
+	return NULL;
 }
 
 static bool is_word(const char *at, const char *name)
@@ -40,18 +45,69 @@ static bool is_word(const char *at, const char *name)
 	return str_has_prefix(at, name) && (end == 0 || end == ' ' || end == ',');
 }
 
+static void init_serial(unsigned i)
+{
+	serial = ns16550_init_port(uarts[i].port, uarts[i].name, uarts[i].irq);
+}
+
+/** The console called @word, or NULL. There is one serial console at most. */
+static const struct console_ops *named(const char *word)
+{
+	if (is_word(word, "tty0") || is_word(word, "tty1"))
+		return screen;
+	for (unsigned i = 0; i < array_len(uarts); i++) {
+		if (!is_word(word, uarts[i].name))
+			continue;
+		if (!serial)
+			init_serial(i);
+		return serial && is_word(word, serial->name) ? serial : NULL;
+	}
+	return NULL;
+}
+
+static void choose(const struct console_ops *console)
+{
+	if (hal_console && hal_console != console) {
+		hal_console_other = hal_console;
+		hal_console_other_has_log = true;
+	}
+	hal_console = console;
+}
+
+static void take_unnamed(void)
+{
+	if (!serial)
+		init_serial(0);
+	if (!hal_console) {
+		hal_console = serial;
+		if (screen)
+			choose(screen);
+	} else if (!hal_console_other) {
+		hal_console_other = hal_console == screen ? serial : screen;
+	}
+}
+
 void hal_console_init(void)
 {
-	const char *wanted = console_word();
+	const char *at = bootinfo.cmdline, *word, *missing = NULL;
 
-	for (unsigned i = 0; wanted && i < array_len(uarts) && !hal_console; i++) {
-		if (is_word(wanted, uarts[i].name))
-			hal_console = ns16550_init_port(uarts[i].port, uarts[i].name, uarts[i].irq);
+	if (bootinfo.framebuffer.width > 0)
+		screen = screen_init(pc_i8042_init());
+	while ((word = next_word(&at))) {
+		const struct console_ops *console = named(word);
+		if (console)
+			choose(console);
+		else
+			missing = word;
 	}
-	if (hal_console)
-		return;
-	hal_console = ns16550_init_port(uarts[0].port, uarts[0].name, uarts[0].irq);
-	if (wanted)
-		bootinfo_warn("console=%.16s is not here: using %s", wanted,
+	take_unnamed();
+	if (missing)
+		bootinfo_warn("console=%.16s is not here: using %s", missing,
 			      hal_console ? hal_console->name : "none");
+}
+
+void pc_console_route(void)
+{
+	if (serial && serial->input_irq() < PC_ISA_IRQS)
+		ns16550_set_irq(pc_info.isa_gsi[serial->input_irq()]);
 }

@@ -13,6 +13,7 @@ enum tag_type {
 	TAG_LOADER = 2,
 	TAG_MODULE = 3,
 	TAG_MEMORY_MAP = 6,
+	TAG_FRAMEBUFFER = 8,
 	TAG_RSDP_OLD = 14,
 	TAG_RSDP_NEW = 15,
 };
@@ -37,6 +38,16 @@ struct memory_map_entry {
 	uint64_t addr, size;
 	uint32_t type, reserved;
 };
+
+struct tag_framebuffer {
+	uint64_t addr;
+	uint32_t pitch, width, height;
+	uint8_t bits, kind;
+	uint16_t reserved;
+	struct framebuffer_field red, green, blue; // where kind is FRAMEBUFFER_RGB
+};
+#define FRAMEBUFFER_RGB 1
+#define TAG_FRAMEBUFFER_SIZE (offsetof(struct tag_framebuffer, blue) + 2)
 
 static char loader_name[64];
 
@@ -104,6 +115,29 @@ static void read_module(const struct tag *tag)
 			      tag_text(tag, sizeof(*module)));
 }
 
+/** Palettes and the text mode of old adapters are left alone. */
+static void read_framebuffer(const struct tag *tag)
+{
+	struct tag_framebuffer fb;
+
+	if (data_size(tag) < TAG_FRAMEBUFFER_SIZE)
+		return;
+	memcpy(&fb, tag->data, TAG_FRAMEBUFFER_SIZE);
+	if (fb.kind != FRAMEBUFFER_RGB)
+		return;
+	const struct framebuffer framebuffer = {
+		.addr = fb.addr,
+		.width = fb.width,
+		.height = fb.height,
+		.pitch = fb.pitch,
+		.bytes_per_pixel = (fb.bits + 7) / 8,
+		.red = fb.red,
+		.green = fb.green,
+		.blue = fb.blue,
+	};
+	bootinfo_set_framebuffer(&framebuffer);
+}
+
 static void read_tag(const struct tag *tag, paddr_t addr)
 {
 	switch (tag->type) {
@@ -116,6 +150,9 @@ static void read_tag(const struct tag *tag, paddr_t addr)
 		break;
 	case TAG_MEMORY_MAP:
 		read_memory_map(tag);
+		break;
+	case TAG_FRAMEBUFFER:
+		read_framebuffer(tag);
 		break;
 	case TAG_RSDP_OLD:
 		if (bootinfo.rsdp == 0)

@@ -4,3 +4,5 @@
 
 /** Read ACPI's tables into bootinfo (CPUs) and pc_info (chipset). */
 void pc_acpi_read(void);
+/** The interrupt controllers are known: the serial console's interrupt gets its global number. */
+void pc_console_route(void);

@@ -11,6 +11,7 @@ struct irq_handler {
 	/** True: the interrupt was this device's. */
 	bool (*fn)(struct irq_handler *self);
 	uint32_t irq;
+	cpuid_t cpu; // that gets it
 	const char *name;
 	struct list node;
 	uint64_t count;
@@ -22,5 +23,7 @@ struct irq_handler {
 must_check err_t irq_connect(struct irq_handler *handler, uint32_t irq,
 			     enum hal_irq_trigger trigger, const char *name);
 void irq_disconnect(struct irq_handler *handler);
+/** @cpu goes off: what it gets, @to gets from now on. @cpu still takes what it has been sent already. */
+void irq_route_away(cpuid_t cpu, cpuid_t to);
 /** Call @visit for each handler in order of number: /proc/interrupts. */
 void irq_for_each(void (*visit)(void *arg, const struct irq_handler *handler), void *arg);

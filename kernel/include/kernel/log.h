@@ -22,9 +22,11 @@ size_t log_read(uint64_t *pos, char *buf, size_t len);
 /** Position of the oldest byte still there, and of the end. */
 void log_extent(uint64_t *oldest, uint64_t *end);
 
-/** Bytes to the console device, serialised with the log: what the tty writes. In framed mode
- *  (console.framed=1) log lines go out as frames of their own (docs/exec.md). */
-void console_write(const char *text, size_t len);
+struct console_ops;
+
+/** Bytes to @console (NULL: nowhere), serialised with the log: what its tty writes. In framed mode
+ *  (console.framed=1) log lines go out on hal_console as frames of their own (docs/exec.md). */
+void console_write(const struct console_ops *console, const char *text, size_t len);
 /** Print formatted text through a panic: no locks, no ring. */
 void console_panic_printf(const char *fmt, ...) printf_like(1, 2);
 /** Start a panic screen: on a line, and a stream, of its own. */

@@ -11,6 +11,8 @@ void smp_init(void);
 /** Report to smp_start_all() that this CPU has arrived. False: it was given up, park. */
 bool smp_secondary_arrived(cpuid_t cpu);
 void smp_mark_online(cpuid_t cpu);
+/** This CPU leaves cpus_online; calls to it that have begun are answered first. Interrupts off. */
+void smp_leave_online(void);
 /** Interrupted for a cross-CPU reason: kernel/smp.c. */
 void smp_handle_ipi(void);
 /** The reclaim side of quiescence is told that @cpu exists from now on. */

@@ -26,16 +26,22 @@ unsigned cpus_possible_count(void);
  *  warning and is given up: should it come later it parks. */
 void smp_start_all(void);
 
-/** This CPU, which runs no thread any more, leaves cpus_online and waits for smp_unpark(), answering
- *  those who still call it; it is in cpus_online again on return. Idle thread, interrupts off at
- *  entry and return, on meanwhile. */
-void smp_park(void);
-/** Ask a parked @cpu to come back. */
-void smp_unpark(cpuid_t cpu);
+// Taking CPUs off: the half that the scheduler (sched/hotplug.c) leaves to the machine. One caller at
+// a time, in thread context; each waits at most a second.
+/** Whether @cpu may be taken off: 0, -EBUSY (x86's boot CPU), -ENOTSUP. */
+must_check err_t smp_can_stop(cpuid_t cpu);
+/** This CPU goes off, to come back through upcall_secondary(): its idle thread, interrupts off, once no
+ *  thread will be queued for it any more and it has no address space. */
+noreturn_fn void smp_stop_self(void);
+/** Wait until @cpu, whose idle thread has been told, is off. -ETIMEDOUT. */
+must_check err_t smp_stop_wait(cpuid_t cpu);
+/** Start @cpu, off or never started, and wait until it is online. 0 also if it is already; -ENOMEM,
+ *  -ETIMEDOUT, -EIO (was given up), or what the firmware said. */
+must_check err_t smp_start(cpuid_t cpu);
 
 /** Run @fn(@arg) on @cpu in interrupt context and wait until it has returned. Interrupts on, no
- *  spinning lock held that an interrupt handler takes. */
-void smp_call(cpuid_t cpu, void (*fn)(void *arg), void *arg);
+ *  spinning lock held that an interrupt handler takes. False: it is not online, nothing was done. */
+bool smp_call(cpuid_t cpu, void (*fn)(void *arg), void *arg);
 /** On every CPU of @cpus that is online, the caller's own included; waits for all. */
 void smp_call_many(const struct cpuset *cpus, void (*fn)(void *arg), void *arg);
 

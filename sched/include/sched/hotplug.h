@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Taking CPUs out of service and back. The scheduler empties a CPU; its idle thread then parks it
-// through smp_park(), and what that does to the hardware is the port's (<kernel/smp.h>).
+// Taking CPUs out of service and back. The scheduler empties a CPU; its idle thread then takes it
+// off, by what the machine has for that (<kernel/smp.h>), and it comes back as if it were started.
 #pragma once
 
 #include <lib/types.h>
@@ -8,11 +8,12 @@
 /** Take @cpu out of service: its threads and timers go to other CPUs, none comes to it any more. A CPU
  *  that is out of service already is none too many.
  *  Context: thread, may sleep.
- *  Returns 0; -EINVAL: no such CPU; -EBUSY: it is the last one, or a thread may run nowhere else. */
+ *  Returns 0; -EINVAL: no such CPU; -EBUSY: it is the last one, a thread may run nowhere else, or the
+ *  machine cannot do without it; -ENOTSUP; -ETIMEDOUT: it does not go off. */
 must_check err_t sched_cpu_down(cpuid_t cpu);
 
-/** Bring @cpu back. Context: thread, may sleep. Returns 0; -EINVAL: it never was in service; -EIO: it
- *  does not come. */
+/** Bring @cpu back, or start one that boot left off. Context: thread, may sleep. Returns 0; -EINVAL: no
+ *  such CPU; -ENOMEM; -ETIMEDOUT: it does not come; -EIO: it was given up before. */
 must_check err_t sched_cpu_up(cpuid_t cpu);
 
 /** Whether threads may run on @cpu. */

@@ -43,6 +43,11 @@ extern uint32_t arch_timer_irq;
 
 /** PSCI (psci.c): start a CPU at @entry. -ENODEV when the machine has no PSCI. */
 err_t arch_psci_cpu_on(uint64_t hwid, paddr_t entry, uint64_t context);
+/** Whether this machine's PSCI takes CPUs off; the running one, which comes back only if that fails;
+ *  whether the one of @hwid is off. */
+bool arch_psci_can_stop(void);
+void arch_psci_cpu_off(void);
+bool arch_psci_is_off(uint64_t hwid);
 
 /** Semihosting call; -1 where nobody answers it. */
 int64_t arch_semihosting(uint64_t operation, const void *argument);

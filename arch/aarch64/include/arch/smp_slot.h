@@ -8,6 +8,7 @@ struct arch_smp_slot {
 	uint64_t hwid;
 	vaddr_t stack_top; // 0: not asked to start yet
 	void *percpu;
+	_Atomic uint32_t is_penned; // a CPU from a spin table that waits to be let out again
 };
 
 /** By dense CPU number; the first arch_smp_slot_count are filled. */
