@@ -22,6 +22,7 @@ static void bring_up_this_cpu(void)
 void upcall_sched_init(void)
 {
 	fair_init();
+	latency_init();
 	rt_init();
 	thread_init();
 	sched_cpus = cpus_possible_count();

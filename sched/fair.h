@@ -111,6 +111,8 @@ static inline void runq_enqueue(struct runq *rq, struct thread *thread, enum enq
 	if (unlikely(part->base_band > BAND_USER))
 		thread_update_rank(thread);
 	part->is_queued = 1;
+	if (reason != ENQUEUE_MOVE)
+		part->stamp = rq->charge_stamp;
 	store_relaxed(&part->cpu, rq->cpu);
 	if (likely(part->band >= BAND_SYSTEM))
 		fair_enqueue(rq, thread, reason);
@@ -148,6 +150,11 @@ static inline void runq_dequeue(struct runq *rq, struct thread *thread)
 static inline void runq_take(struct runq *rq, struct thread *thread)
 {
 	runq_dequeue(rq, thread);
+	uint64_t units = (rq->charge_stamp - thread->sched.stamp) >> latency_shift;
+	if (likely(units < SCHED_LATENCY_LINEAR))
+		rq->latency[units]++;
+	else
+		latency_count_long(rq, units);
 	if (likely(thread->sched.band >= BAND_SYSTEM))
 		fair_advance(&rq->fair[thread->sched.band], thread->sched.vruntime);
 }

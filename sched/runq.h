@@ -14,6 +14,7 @@
 #include <kernel/time.h>
 #include <kernel/upcall.h>
 #include <sched/direct.h>
+#include <sched/sched.h>
 
 #define RT_PRIORITIES 100
 #define STEAL_SCAN 16 // ready threads that a thief looks at
@@ -56,6 +57,8 @@ struct runq {
 	// Statistics: written under the lock.
 	uint64_t switches_voluntary, switches_involuntary, migrations, steals;
 	_Atomic uint64_t ipis; // sent by this CPU
+	uint64_t ipc_blocks; // on the slow path (own CPU)
+	uint64_t latency[SCHED_LATENCY_BUCKETS];
 	uint64_t kernel_ticks; // of threads without a user address space, idle too
 	uint64_t start_ticks;
 	uint64_t load_next; // ticks when the load is sampled next
@@ -254,6 +257,12 @@ noreturn_fn void idle_loop(void);
 
 // stats.c
 void load_sample(struct runq *rq, uint64_t now);
+extern unsigned latency_shift; // ticks of one unit of the latency histogram, as a power of two
+void latency_init(void);
+/** Count a wait of @units units, at least SCHED_LATENCY_LINEAR. */
+void latency_count_long(struct runq *rq, uint64_t units);
+/** @thread is no more: its switches stay counted. */
+void stats_thread_gone(const struct thread *thread);
 
 // thread.c
 void thread_init(void);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Counters, CPU time and load averages, for programs to read. Nothing here runs at a switch but the
-// load sample, every five seconds and only where something happens: a CPU that slept through some
+// Counters, CPU time, latencies and load averages, for programs to read. Nothing here runs at a switch
+// but the count of a wait that was long, and the load sample, every five seconds and only where something happens: a CPU that slept through some
 // periods had a constant number of runnable threads in them, and catches up.
 #include "fair.h"
 
@@ -29,6 +29,58 @@ void load_sample(struct runq *rq, uint64_t now)
 				       runnable * (LOAD_ONE - decay[i]) + LOAD_ONE / 2) >>
 				      LOAD_SHIFT;
 	}
+}
+
+unsigned latency_shift;
+
+void latency_init(void)
+{
+	while (1ull << latency_shift < hal_clock_hz() / 1000000)
+		latency_shift++;
+}
+
+void latency_count_long(struct runq *rq, uint64_t units)
+{
+	unsigned bucket = SCHED_LATENCY_LINEAR;
+	for (units /= 2 * SCHED_LATENCY_LINEAR; units && bucket < SCHED_LATENCY_BUCKETS - 1; units /= 2)
+		bucket++;
+	rq->latency[bucket]++;
+}
+
+nsec_t sched_latency_limit(unsigned bucket)
+{
+	uint64_t units = bucket < SCHED_LATENCY_LINEAR ?
+				 bucket + 1ull :
+				 2ull * SCHED_LATENCY_LINEAR << (bucket - SCHED_LATENCY_LINEAR);
+	return time_from_ticks(units << latency_shift);
+}
+
+// Of threads that are no more.
+static _Atomic uint64_t gone_voluntary;
+
+void stats_thread_gone(const struct thread *thread)
+{
+	fetch_add_relaxed(&gone_voluntary, thread->sched.switches_voluntary);
+}
+
+static void add_voluntary(void *sum, struct thread *thread)
+{
+	*(uint64_t *)sum += __atomic_load_n(&thread->sched.switches_voluntary, __ATOMIC_RELAXED);
+}
+
+uint64_t sched_direct_switches(void)
+{
+	// Threads count all their switches, queues those that went through them: so the fast path counts
+	// once only. The queues first: what happens meanwhile makes the difference no smaller.
+	uint64_t through_queues = 0;
+	for (cpuid_t cpu = 0; cpu < sched_cpus; cpu++) {
+		struct runq *rq = cpu_runq(cpu);
+		if (rq)
+			through_queues += __atomic_load_n(&rq->switches_voluntary, __ATOMIC_RELAXED);
+	}
+	uint64_t all = load_relaxed(&gone_voluntary);
+	thread_for_each(add_voluntary, &all);
+	return all - min(all, through_queues);
 }
 
 void sched_get_load(uint64_t load[3])
@@ -124,7 +176,10 @@ void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats)
 		.idle_time = time_from_ticks(idle),
 		.system_time = time_from_ticks(shown->system),
 		.user_time = time_from_ticks(shown->user),
+		.ipc_blocks = rq->ipc_blocks,
 		.ready = load_relaxed(&rq->ready_count) & ~OUT_OF_SERVICE,
 	};
+	for (unsigned i = 0; i < SCHED_LATENCY_BUCKETS; i++)
+		stats->latency[i] = rq->latency[i];
 	spin_unlock_irqrestore(&rq->lock, flags);
 }

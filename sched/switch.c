@@ -115,14 +115,18 @@ static inline struct thread *choose_next(struct runq *rq, struct thread *prev,
 	return first;
 }
 
-static inline void count_switch(struct runq *rq, struct thread *prev, struct thread *next, uint64_t now,
-			 enum switch_reason reason)
+/** @prev has run until @now. Before it is queued again: the stamp means something else there. */
+static inline void count_time(struct runq *rq, struct thread *prev, uint64_t now)
 {
 	uint64_t ran = now - prev->sched.stamp;
 	prev->sched.run_ticks += ran;
-	next->sched.stamp = now;
+	prev->sched.stamp = now;
 	if (!prev->mm.space)
 		rq->kernel_ticks += ran;
+}
+
+static inline void count_switch(struct runq *rq, struct thread *prev, enum switch_reason reason)
+{
 	if (reason == SWITCH_PREEMPT) {
 		rq->switches_involuntary++;
 		prev->sched.switches_involuntary++;
@@ -150,9 +154,11 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 		deadline_yield(prev);
 	if (unlikely(now >= rq->load_next))
 		load_sample(rq, now);
+	count_time(rq, prev, now);
 	struct thread *next = choose_next(rq, prev, reason);
 	if (next) {
-		count_switch(rq, prev, next, now, reason);
+		count_switch(rq, prev, reason);
+		next->sched.stamp = now;
 		assert(!load_relaxed(&next->on_cpu));
 		store_relaxed(&next->state, THREAD_RUNNING);
 		store_relaxed(&next->on_cpu, 1);
@@ -278,6 +284,7 @@ void sched_block(void)
 void sched_block_user(void)
 {
 	struct thread *prev = current_thread();
+	this_cpu_ptr(runq)->ipc_blocks++;
 	struct thread *next = switch_begin(prev, SWITCH_BLOCK);
 	if (next)
 		hal_context_leave(&prev->context, &next->context, next->stack_top);

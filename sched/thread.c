@@ -141,6 +141,7 @@ void thread_get(struct thread *thread)
 static void destroy(struct quiesce *quiesce)
 {
 	struct thread *thread = container_of(quiesce, struct thread, quiesce);
+	stats_thread_gone(thread);
 	unlink_thread(thread);
 	kstack_free(thread->stack_top);
 	if (thread->fpu)

@@ -68,6 +68,32 @@ static err_t show_loadavg(struct text *out, const struct view_id *id)
 	return 0;
 }
 
+/** docs/scheduler.md describes the lines. */
+static err_t show_schedstat(struct text *out, const struct view_id *id)
+{
+	struct sched_cpu_stats stats;
+	(void)id;
+	text_printf(out, "version halcyon-1\ntime_ns %llu\ndirect_switches %llu\nlatency_below_ns",
+		    (ull)time_now(), (ull)sched_direct_switches());
+	for (unsigned i = 0; i < SCHED_LATENCY_BUCKETS; i++)
+		text_printf(out, " %llu", (ull)sched_latency_limit(i));
+	text_printf(out, "\n");
+	for (cpuid_t cpu = 0; cpu < cpus_possible_count(); cpu++) {
+		sched_get_cpu_stats(cpu, &stats);
+		text_printf(out, "cpu%u voluntary %llu involuntary %llu migrations %llu steals %llu "
+			    "ipis %llu ipc_blocks %llu ready %u idle_ns %llu user_ns %llu system_ns %llu\n",
+			    cpu, (ull)stats.switches_voluntary, (ull)stats.switches_involuntary,
+			    (ull)stats.migrations, (ull)stats.steals, (ull)stats.ipis,
+			    (ull)stats.ipc_blocks, stats.ready, (ull)stats.idle_time,
+			    (ull)stats.user_time, (ull)stats.system_time);
+		text_printf(out, "latency%u", cpu);
+		for (unsigned i = 0; i < SCHED_LATENCY_BUCKETS; i++)
+			text_printf(out, " %llu", (ull)stats.latency[i]);
+		text_printf(out, "\n");
+	}
+	return 0;
+}
+
 static err_t show_version(struct text *out, const struct view_id *id)
 {
 	(void)id;
@@ -140,6 +166,7 @@ static const struct view_entry entries[] = {
 	VIEW_FILE("stat", procfs_show_cpu_stat),
 	VIEW_FILE("uptime", show_uptime),
 	VIEW_FILE("loadavg", show_loadavg),
+	VIEW_FILE("schedstat", show_schedstat),
 	VIEW_FILE("version", show_version),
 	VIEW_FILE("cmdline", show_cmdline),
 	VIEW_FILE("interrupts", procfs_show_interrupts),

@@ -76,12 +76,21 @@ must_check err_t sched_copy_params(struct thread *child, struct thread *parent);
 /** CPU time of a thread so far, running or not. */
 nsec_t sched_cpu_time(struct thread *thread);
 
+#define SCHED_LATENCY_LINEAR 16u // buckets of one unit each; then one for each power of two
+#define SCHED_LATENCY_BUCKETS 32u
 struct sched_cpu_stats {
-	uint64_t switches_voluntary, switches_involuntary, migrations, steals, ipis;
+	/** Direct switches of IPC calls are not in it: sched_direct_switches(). */
+	uint64_t switches_voluntary, switches_involuntary, migrations, steals, ipis, ipc_blocks;
 	nsec_t idle_time, user_time, system_time;
 	uint32_t ready;
+	/** How often a thread waited in the queue for a time of each bucket before it ran. */
+	uint64_t latency[SCHED_LATENCY_BUCKETS];
 };
 void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats);
+/** Bucket @bucket holds waits shorter than this, in ns (the last one: any). */
+nsec_t sched_latency_limit(unsigned bucket);
+/** Switches from a caller straight to its server or back, on all CPUs so far. */
+uint64_t sched_direct_switches(void);
 /** Runnable threads over all CPUs, and load averages in 1/2048. */
 unsigned sched_runnable_count(void);
 void sched_get_load(uint64_t load[3]);

@@ -39,7 +39,7 @@ struct sched_part {
 	// Hot: the direct switch of an IPC touches these and no run queue.
 	_Atomic uint32_t cpu; // run queue it is on, or last ran on (rq; own at a direct switch)
 	_Atomic uint32_t rank; // band and RT priority in one number, higher goes first (rq)
-	uint64_t stamp; // ticks when it last became running (own)
+	uint64_t stamp; // ticks when it last became running (own); while queued, ready (rq)
 	uint64_t run_ticks; // CPU time in ticks of hal_clock_read() (own)
 	_Atomic(struct cpuset *) affinity; // NULL = every CPU (rq); old ones freed after a grace period
 	uint64_t switches_voluntary, switches_involuntary, migrations; // (rq)
