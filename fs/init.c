@@ -6,6 +6,7 @@ void fs_init(void)
 {
 	dentry_init();
 	tmpfs_init();
+	memfd_init();
 	pipe_init();
 	flock_init();
 	record_init();

@@ -71,9 +71,7 @@ static err_t open_vnode(struct vnode *vnode, uint32_t flags, struct file **file)
 	}
 }
 
-/** Open what is named by @dentry, whose reference the file takes over, or is dropped. @is_new: made by
- *  this call, so its permissions are not asked. */
-static err_t open_dentry(struct fs_dentry *dentry, uint32_t flags, bool is_new, struct file **file)
+err_t open_dentry(struct fs_dentry *dentry, uint32_t flags, bool is_new, struct file **file)
 {
 	struct vnode *vnode = dentry->vnode;
 	err_t err = is_new || (flags & O_PATH) ? 0 : check_open(vnode, flags);

@@ -284,6 +284,14 @@ void tmpfs_init(void);
 void devtmpfs_init(void);
 must_check err_t tmpfs_super_create(const char *options, const struct fs_type *type,
 				    struct fs_super **super);
+// open.c
+/** Open what is named by @dentry, whose reference the file takes over, or is dropped. @is_new: made by
+ *  this call, so its permissions are not asked. */
+must_check err_t open_dentry(struct fs_dentry *dentry, uint32_t flags, bool is_new, struct file **file);
+
+// memfd.c
+void memfd_init(void);
+
 // dir.c
 must_check err_t dir_open(struct vnode *vnode, uint32_t flags, struct file **file);
 

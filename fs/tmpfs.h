@@ -24,7 +24,13 @@ struct tmpfs_file {
 	struct vnode vnode;
 	struct mm_object object;
 	struct page_tree pages;
+	_Atomic uint32_t seals; // FS_SEAL_*
 };
+
+static inline struct tmpfs_file *tmpfs_file_of(const struct vnode *vnode)
+{
+	return container_of(vnode, struct tmpfs_file, vnode);
+}
 
 void tmpfs_file_init(struct tmpfs_file *file);
 extern const struct vnode_ops tmpfs_file_vnode_ops;

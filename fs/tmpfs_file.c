@@ -15,11 +15,6 @@ enum { FALLOC_KEEP_SIZE = 1, FALLOC_PUNCH_HOLE = 2, FALLOC_ZERO_RANGE = 16 };
 #define PAGE_MASK ((uint64_t)HAL_PAGE_SIZE - 1)
 #define BLOCKS_PER_PAGE (HAL_PAGE_SIZE / 512)
 
-static struct tmpfs_file *file_of(const struct vnode *vnode)
-{
-	return container_of(vnode, struct tmpfs_file, vnode);
-}
-
 static struct tmpfs_file *file_of_object(struct mm_object *object)
 {
 	return container_of(object, struct tmpfs_file, object);
@@ -120,10 +115,17 @@ static void set_size(struct tmpfs_file *file, uint64_t size)
 	spin_unlock(&file->object.lock);
 }
 
+static bool is_sealed(const struct tmpfs_file *file, uint32_t seals)
+{
+	return load_relaxed(&file->seals) & seals;
+}
+
 static err_t resize(struct vnode *vnode, uint64_t size)
 {
-	struct tmpfs_file *file = file_of(vnode);
+	struct tmpfs_file *file = tmpfs_file_of(vnode);
 	uint64_t old = vnode->size;
+	if (is_sealed(file, size < old ? FS_SEAL_SHRINK : size > old ? FS_SEAL_GROW : 0))
+		return -EPERM;
 	// First the size: from then on no fault adds a page behind it.
 	set_size(file, size);
 	if (size >= old)
@@ -151,8 +153,12 @@ static err_t punch(struct tmpfs_file *file, uint64_t start, uint64_t end)
 
 static err_t fallocate(struct vnode *vnode, unsigned mode, uint64_t offset, uint64_t len)
 {
-	struct tmpfs_file *file = file_of(vnode);
+	struct tmpfs_file *file = tmpfs_file_of(vnode);
 	uint64_t end = offset + len;
+	bool writes = mode & (FALLOC_PUNCH_HOLE | FALLOC_ZERO_RANGE);
+	if ((writes && is_sealed(file, FS_SEAL_WRITE | FS_SEAL_FUTURE_WRITE)) ||
+	    (end > vnode->size && !(mode & FALLOC_KEEP_SIZE) && is_sealed(file, FS_SEAL_GROW)))
+		return -EPERM;
 	if (mode == (FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE)) {
 		vnode->mtime = vnode->ctime = fs_now();
 		return punch(file, offset, end);
@@ -211,7 +217,7 @@ static int64_t tmpfs_read(struct file *file, struct io_vec *io, int64_t pos)
 {
 	struct vnode *vnode = file->vnode;
 	sched_read_lock(&vnode->lock);
-	int64_t n = read_locked(file_of(vnode), io, (uint64_t)pos);
+	int64_t n = read_locked(tmpfs_file_of(vnode), io, (uint64_t)pos);
 	sched_read_unlock(&vnode->lock);
 	note_read(vnode, load_relaxed(&file->flags));
 	return n;
@@ -286,8 +292,12 @@ static int64_t tmpfs_write(struct file *open, struct io_vec *io, int64_t pos)
 	uint64_t limit = min(fs_size_limit(), (uint64_t)INT64_MAX);
 	if (unlikely((uint64_t)pos < limit && io->left > limit - (uint64_t)pos))
 		io->left = limit - (uint64_t)pos;
-	if (likely((uint64_t)pos < limit))
-		n = write_locked(file_of(vnode), io, (uint64_t)pos);
+	struct tmpfs_file *file = tmpfs_file_of(vnode);
+	bool grows = (uint64_t)pos + io->left > vnode->size;
+	if (unlikely(is_sealed(file, FS_SEAL_WRITE | FS_SEAL_FUTURE_WRITE | (grows ? FS_SEAL_GROW : 0))))
+		n = -EPERM;
+	else if (likely((uint64_t)pos < limit))
+		n = write_locked(file, io, (uint64_t)pos);
 	if (likely(n > 0))
 		vnode_written(vnode);
 	sched_write_unlock(&vnode->lock);
@@ -318,13 +328,13 @@ static int64_t tmpfs_seek(struct file *file, int64_t offset, int whence)
 	if (whence != FS_SEEK_DATA && whence != FS_SEEK_HOLE)
 		return fs_seek_in(file, offset, whence, file->vnode->size);
 	return offset < 0 ? -ENXIO
-			  : seek_data(file_of(file->vnode), (uint64_t)offset, whence == FS_SEEK_DATA);
+			  : seek_data(tmpfs_file_of(file->vnode), (uint64_t)offset, whence == FS_SEEK_DATA);
 }
 
 static err_t mmap_object(struct file *file, bool is_shared, struct mm_object **object)
 {
 	(void)is_shared;
-	*object = &file_of(file->vnode)->object;
+	*object = &tmpfs_file_of(file->vnode)->object;
 	vnode_get(file->vnode);
 	return 0;
 }
@@ -433,11 +443,12 @@ void tmpfs_file_init(struct tmpfs_file *file)
 {
 	mm_object_init(&file->object, &object_ops);
 	atomic_init(&file->pages.root, 0);
+	atomic_init(&file->seals, FS_SEAL_SEAL); // a memfd's may be open
 }
 
 static void evict(struct vnode *vnode)
 {
-	drop_pages(file_of(vnode), 0, UINT64_MAX, false); // nobody maps it: mappings hold references
+	drop_pages(tmpfs_file_of(vnode), 0, UINT64_MAX, false); // nobody maps it: mappings hold references
 	fetch_sub_release(&tmpfs_of(vnode)->files, 1);
 }
 

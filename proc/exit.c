@@ -236,6 +236,7 @@ static bool become_zombie(struct process *process)
 		process_unlink_locked(process);
 	proc_child_event(parent);
 	spin_unlock(&proc_tree_lock);
+	pidfd_notify(process);
 	return is_unwanted;
 }
 

@@ -9,6 +9,7 @@
 #include <mm/space.h>
 #include <mm/ucopy.h>
 #include <object/fdtable.h>
+#include <proc/pidfd.h>
 #include <proc/posix_timer.h>
 #include <sched/fpu.h>
 
@@ -21,13 +22,16 @@ enum {
 #define CLONE_KNOWN                                                                                \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT |          \
 	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                       \
-	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID)
+	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID | CLONE_PIDFD)
 #define THREADS_MAX 256
 
 static err_t check_args(const struct clone_args *args)
 {
 	uint64_t flags = args->flags;
 	if (flags & ~(uint64_t)CLONE_KNOWN)
+		return -EINVAL;
+	if ((flags & CLONE_PIDFD) && ((flags & (CLONE_THREAD | CLONE_DETACHED)) ||
+				      ((flags & CLONE_PARENT_SETTID) && args->pidfd == args->parent_tid)))
 		return -EINVAL;
 	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
 		return -EINVAL;
@@ -207,11 +211,25 @@ static struct process *choose_process(const struct clone_args *args, err_t *err)
 	return NULL;
 }
 
+/** CLONE_PIDFD: a descriptor for the child, stored where the caller wants it. */
+static err_t give_pidfd(struct process *process, uint64_t at, int *fd)
+{
+	struct file *file;
+	err_t err = pidfd_create(process, 0, &file);
+	if (err)
+		return err;
+	*fd = file_install(file, FD_CLOEXEC);
+	if (*fd < 0)
+		return *fd;
+	return mm_store_user32(at, (uint32_t)*fd) ? -EFAULT : 0;
+}
+
 int64_t proc_clone(struct trapframe *tf, const struct clone_args *args)
 {
 	struct process *self = current_process();
 	struct sched_completion vfork_done;
 	uint32_t tid;
+	int pidfd = -1;
 	err_t err = check_args(args);
 	if (err)
 		return err;
@@ -236,6 +254,8 @@ int64_t proc_clone(struct trapframe *tf, const struct clone_args *args)
 		err = sched_copy_params(child, current_thread());
 	if (!err && process != self)
 		err = proc_watch_cpu_limit(process);
+	if (!err && (args->flags & CLONE_PIDFD))
+		err = give_pidfd(process, args->pidfd, &pidfd);
 	if (!err && (args->flags & CLONE_PARENT_SETTID) && mm_store_user32(args->parent_tid, tid))
 		err = -EFAULT;
 	if (err)
@@ -261,6 +281,8 @@ unpublish:
 	if (process != self)
 		pid_set_process(tid, NULL);
 drop_resources:
+	if (pidfd >= 0)
+		(void)fd_close(current_thread()->object.fds, (uint32_t)pidfd);
 	if (process != self)
 		proc_drop_all_timers(process);
 	drop_resources(child);

@@ -102,6 +102,9 @@ void proc_get_uids(struct process *process, uint32_t *uid, uint32_t *suid);
 must_check err_t proc_send_to_member(struct process *process, struct thread *thread,
 				     const struct siginfo *info);
 
+// pidfd.c: @process has ended.
+void pidfd_notify(struct process *process);
+
 // signalfd.c: a signal was queued for @process or a thread of it.
 void signalfd_notify(struct process *process);
 

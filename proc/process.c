@@ -3,6 +3,7 @@
 #include "internal.h"
 
 #include <proc/itimer.h>
+#include <proc/pidfd.h>
 #include <proc/signalfd.h>
 
 #include <kernel/param.h>
@@ -29,6 +30,7 @@ void proc_init(void)
 	sigframe_init();
 	itimer_init();
 	signalfd_init();
+	pidfd_init();
 }
 
 /** Exact from any number of CPUs: a count that went over the limit is taken back at once. */

@@ -293,8 +293,12 @@ static bool may_signal(struct process *process, int signo)
 	return cred->euid == uid || cred->euid == suid || cred->uid == uid || cred->uid == suid;
 }
 
-static err_t kill_one(struct process *process, const struct siginfo *info)
+err_t signal_kill_process(struct process *process, const struct siginfo *info)
 {
+	if (info->signo < 0 || info->signo > NSIG)
+		return -EINVAL;
+	if (load_acquire(&process->state) == PROCESS_DEAD)
+		return -ESRCH;
 	if (!may_signal(process, info->signo))
 		return -EPERM;
 	return info->signo ? signal_send_process(process, info) : 0;
@@ -314,7 +318,7 @@ static bool signal_member(void *arg, struct process *process)
 	if (collection->pgid ? process->pgid != collection->pgid
 			     : process->pid == 1 || process == current_process())
 		return true;
-	err_t err = collection->checks ? kill_one(process, collection->info)
+	err_t err = collection->checks ? signal_kill_process(process, collection->info)
 				       : signal_send_process(process, collection->info);
 	if (err == -EPERM)
 		collection->refused++;
@@ -348,7 +352,7 @@ err_t signal_kill(int64_t pid, const struct siginfo *info)
 	struct process *process = pid <= INT32_MAX ? process_find((uint32_t)pid) : NULL;
 	if (!process)
 		return -ESRCH;
-	err_t err = kill_one(process, info);
+	err_t err = signal_kill_process(process, info);
 	process_put(process);
 	return err;
 }

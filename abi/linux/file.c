@@ -12,7 +12,8 @@
 #define IOV_MAX 1024
 
 enum { F_DUPFD, F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_GETLK, F_SETLK, F_SETLKW, F_SETOWN, F_GETOWN,
-       F_OFD_GETLK = 36, F_OFD_SETLK, F_OFD_SETLKW, F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032 };
+       F_OFD_GETLK = 36, F_OFD_SETLK, F_OFD_SETLKW, F_DUPFD_CLOEXEC = 1030, F_SETPIPE_SZ = 1031, F_GETPIPE_SZ = 1032,
+       F_ADD_SEALS = 1033, F_GET_SEALS = 1034 };
 #define F_UNLCK 2
 #define FL_CHANGEABLE (O_APPEND | O_NONBLOCK | O_ASYNC | ABI_O_DIRECT | O_NOATIME)
 
@@ -399,6 +400,10 @@ static int64_t fcntl_file(struct file *file, uint32_t fd, uint32_t command, uint
 		return fs_pipe_set_size(file, arg);
 	case F_GETPIPE_SZ:
 		return fs_pipe_get_size(file);
+	case F_ADD_SEALS:
+		return fs_add_seals(file, (uint32_t)arg);
+	case F_GET_SEALS:
+		return fs_get_seals(file);
 	default:
 		return -EINVAL;
 	}

@@ -2,6 +2,7 @@
 // System calls of memory.
 #include "syscall.h"
 
+#include <fs/fs.h>
 #include <ipc/region.h>
 #include <mm/space.h>
 #include <object/file.h>
@@ -36,6 +37,14 @@ static err_t get_file_object(uint32_t fd, unsigned prot, bool is_shared, struct 
 		err = -ENODEV;
 	else
 		err = ref.file->ops->mmap_object(ref.file, is_shared, &request->object);
+	int64_t seals = is_shared && !err ? fs_get_seals(ref.file) : 0;
+	if (seals > 0 && (seals & (FS_SEAL_WRITE | FS_SEAL_FUTURE_WRITE))) {
+		can_write = false;
+		if (prot & HAL_PROT_WRITE) {
+			request->object->ops->put(request->object);
+			err = -EPERM;
+		}
+	}
 	if (is_shared && !can_write)
 		request->max_prot &= ~HAL_PROT_WRITE;
 	file_ref_drop(&ref);
@@ -197,4 +206,19 @@ SYSCALL2(membarrier, int, command, uint32_t, flags)
 {
 	(void)flags;
 	return command == 0 ? 0 : -EINVAL; // MEMBARRIER_CMD_QUERY: none are offered
+}
+
+enum { MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2, MFD_EXEC = 16, MEMFD_NAME_MAX = 249 };
+
+SYSCALL2(memfd_create, uaddr_t, name_at, uint32_t, flags)
+{
+	char name[MEMFD_NAME_MAX + 1];
+	struct file *file;
+	if (flags & ~(uint32_t)(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC))
+		return -EINVAL;
+	int len = mm_copy_in_string(name, name_at, sizeof(name));
+	if (len < 0)
+		return len == -ENAMETOOLONG ? -EINVAL : len;
+	err_t err = fs_memfd_create(name, flags & MFD_ALLOW_SEALING, &file);
+	return err ? err : file_install(file, flags & MFD_CLOEXEC ? FD_CLOEXEC : 0);
 }

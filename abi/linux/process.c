@@ -8,6 +8,7 @@
 #include <kernel/upcall.h>
 #include <lib/string.h>
 #include <object/fdtable.h>
+#include <proc/pidfd.h>
 #include <proc/posix_timer.h>
 #include <proc/signal.h>
 #include <sched/sched.h>
@@ -59,6 +60,7 @@ SYSCALL5(clone, uint64_t, flags, uint64_t, stack, uint64_t, parent_tid, uint64_t
 		.exit_signal = flags & 0xff,
 		.stack = stack,
 		.parent_tid = parent_tid,
+		.pidfd = parent_tid,
 		.child_tid = ABI_CLONE_CHILD_TID_ARG == 3 ? arg3 : arg4,
 		.tls = ABI_CLONE_TLS_ARG == 3 ? arg3 : arg4,
 	};
@@ -77,7 +79,7 @@ SYSCALL2(clone3, uaddr_t, at, uint64_t, size)
 	if (in[8] || in[9] || in[10] || in[4] > NSIG || (!in[5] != !in[6]))
 		return -EINVAL;
 	struct clone_args args = {
-		.flags = in[0], .child_tid = in[2], .parent_tid = in[3], .tls = in[7],
+		.flags = in[0], .pidfd = in[1], .child_tid = in[2], .parent_tid = in[3], .tls = in[7],
 		.exit_signal = (uint32_t)in[4], .stack = in[5] ? in[5] + in[6] : 0,
 	};
 	return proc_clone(abi_frame(), &args);
@@ -145,15 +147,43 @@ SYSCALL4(wait4, int32_t, pid, uaddr_t, status_at, uint32_t, options, uaddr_t, ru
 	return result.pid;
 }
 
+enum { P_ALL, P_PID, P_PGID, P_PIDFD };
+
+/** *@id, a pidfd, becomes the number of its process. */
+static err_t get_pidfd(uint32_t *id, bool *is_nonblock)
+{
+	struct file_ref ref;
+	err_t err = file_ref_take(*id, 0, &ref);
+	if (err)
+		return err;
+	struct process *process = pidfd_process(ref.file);
+	if (process)
+		*id = process->pid;
+	*is_nonblock = load_relaxed(&ref.file->flags) & O_NONBLOCK;
+	file_ref_drop(&ref);
+	return process ? 0 : -EBADF;
+}
+
 SYSCALL5(waitid, uint32_t, idtype, uint32_t, id, uaddr_t, info_at, uint32_t, options, uaddr_t, rusage_at)
 {
 	struct wait_result result;
-	if (idtype > 2 || !(options & (WEXITED | WSTOPPED | WCONTINUED)))
+	bool is_nonblock = false;
+	if (idtype > P_PIDFD || !(options & (WEXITED | WSTOPPED | WCONTINUED)))
 		return -EINVAL;
+	if (idtype == P_PIDFD) {
+		err_t err = get_pidfd(&id, &is_nonblock);
+		if (err)
+			return err;
+		idtype = P_PID;
+	}
+	if (is_nonblock)
+		options |= WNOHANG;
 	enum wait_who who = idtype == 0 ? WAIT_ANY : idtype == 1 ? WAIT_PID : WAIT_PGID;
 	if (who == WAIT_PGID && id == 0)
 		id = current_process()->pgid;
 	err_t err = proc_wait(who, id, options, &result);
+	if (!err && !result.pid && is_nonblock)
+		err = -EAGAIN;
 	if (err)
 		return err;
 	if (info_at) {

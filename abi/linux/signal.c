@@ -111,7 +111,7 @@ SYSCALL4(rt_sigtimedwait, uaddr_t, set_at, uaddr_t, info_at, uaddr_t, timeout_at
 	return signo;
 }
 
-static struct siginfo info_of_sender(int signo, int code)
+struct siginfo abi_sender_info(int signo, int code)
 {
 	return (struct siginfo){.signo = signo, .code = code, .pid = current_process()->pid,
 				.uid = cred_current()->uid};
@@ -119,23 +119,23 @@ static struct siginfo info_of_sender(int signo, int code)
 
 SYSCALL2(kill, int32_t, pid, int, signo)
 {
-	struct siginfo info = info_of_sender(signo, SI_USER);
+	struct siginfo info = abi_sender_info(signo, SI_USER);
 	return signal_kill(pid, &info);
 }
 
 SYSCALL3(tgkill, int32_t, tgid, int32_t, tid, int, signo)
 {
-	struct siginfo info = info_of_sender(signo, SI_TKILL);
+	struct siginfo info = abi_sender_info(signo, SI_TKILL);
 	return tgid <= 0 ? -EINVAL : signal_tgkill(tgid, tid, &info);
 }
 
 SYSCALL2(tkill, int32_t, tid, int, signo)
 {
-	struct siginfo info = info_of_sender(signo, SI_TKILL);
+	struct siginfo info = abi_sender_info(signo, SI_TKILL);
 	return signal_tgkill(-1, tid, &info);
 }
 
-static err_t get_info(uaddr_t at, int signo, struct siginfo *info)
+err_t abi_get_siginfo(uaddr_t at, int signo, struct siginfo *info)
 {
 	int32_t head[3];
 	uint64_t value;
@@ -143,7 +143,7 @@ static err_t get_info(uaddr_t at, int signo, struct siginfo *info)
 		return -EFAULT;
 	if (head[2] >= 0 || head[2] == SI_TKILL)
 		return -EPERM; // only the kernel says so
-	*info = info_of_sender(signo, head[2]);
+	*info = abi_sender_info(signo, head[2]);
 	info->value = value;
 	return 0;
 }
@@ -151,14 +151,14 @@ static err_t get_info(uaddr_t at, int signo, struct siginfo *info)
 SYSCALL3(rt_sigqueueinfo, int32_t, pid, int, signo, uaddr_t, info_at)
 {
 	struct siginfo info;
-	err_t err = get_info(info_at, signo, &info);
+	err_t err = abi_get_siginfo(info_at, signo, &info);
 	return err ? err : pid <= 0 ? -EINVAL : signal_kill(pid, &info);
 }
 
 SYSCALL4(rt_tgsigqueueinfo, int32_t, tgid, int32_t, tid, int, signo, uaddr_t, info_at)
 {
 	struct siginfo info;
-	err_t err = get_info(info_at, signo, &info);
+	err_t err = abi_get_siginfo(info_at, signo, &info);
 	return err ? err : signal_tgkill(tgid, tid, &info);
 }
 

@@ -97,6 +97,12 @@ int64_t abi_broken_pipe(void);
 /** A file would grow beyond RLIMIT_FSIZE: SIGXFSZ, if there is such a limit. -EFBIG. */
 int64_t abi_file_too_large(void);
 
+struct siginfo;
+/** What a call of the current process says of itself. */
+struct siginfo abi_sender_info(int signo, int code);
+/** The siginfo of a sigqueue call. -EFAULT, -EPERM: only the kernel says so. */
+must_check err_t abi_get_siginfo(uaddr_t at, int signo, struct siginfo *info);
+
 struct file;
 /** Give both files (one reference each, dropped on error) descriptors and write those to @at. */
 must_check int64_t abi_install_pair(struct file *ends[2], uint32_t fd_flags, uaddr_t at);

@@ -37,8 +37,9 @@ static int64_t next_fd(const struct view_id *id, uint32_t from)
 /** What is behind one descriptor. */
 struct lookup {
 	uint32_t fd;
-	bool holds_grant; // of a file: the reference is its grant's, so the file counts as open
-	struct object *object; // with a reference; NULL: nothing is
+	bool follows; // of a file: its name, or else the reference is its grant's, so it counts as open
+	struct object *object; // with a reference, but not beside a name; NULL: nothing is
+	struct fs_dentry *dentry; // with a reference
 	uint32_t rights, fd_flags;
 };
 
@@ -62,7 +63,11 @@ static void look_up(void *arg, struct process *process)
 		lookup->rights = load_relaxed(&grant->rights);
 		lookup->object = grant->object;
 		struct file *file = file_of(grant->object);
-		if (lookup->holds_grant && file)
+		if (lookup->follows && !file)
+			lookup->object = NULL;
+		else if (lookup->follows && file->dentry)
+			fs_dentry_get(lookup->dentry = file->dentry);
+		else if (lookup->follows)
 			grant_get(&file->grant);
 		else
 			object_get(lookup->object);
@@ -125,23 +130,16 @@ static err_t show_fd(struct text *out, const struct view_id *id)
 	return 0;
 }
 
+/** The lock of names is held: nothing is dropped here that might be a file's last reference. */
 static err_t follow_fd(const struct view_id *id, struct fs_dentry **dentry)
 {
-	struct lookup lookup = {.holds_grant = true};
+	struct lookup lookup = {.follows = true};
 	err_t err = look_up_object(id, &lookup);
 	if (err)
-		return err;
-	struct file *file = file_of(lookup.object);
-	if (!file) {
-		object_put(lookup.object);
-		return -ENXIO;
-	}
-	if (!file->dentry)
-		return procfs_alias_create(&procfs.super, file, lookup.rights, dentry);
-	*dentry = file->dentry;
-	fs_dentry_get(*dentry);
-	grant_put(&file->grant);
-	return 0;
+		return err == -ENOENT ? -ENXIO : err;
+	*dentry = lookup.dentry;
+	return lookup.dentry ? 0
+			     : procfs_alias_create(&procfs.super, file_of(lookup.object), lookup.rights, dentry);
 }
 
 static err_t show_fdinfo(struct text *out, const struct view_id *id)

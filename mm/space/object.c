@@ -91,6 +91,17 @@ static void unmap_in_space(struct mm_space *space, struct mm_object *object, uin
 	sched_write_unlock(&space->lock);
 }
 
+bool mm_object_is_mapped_writable(struct mm_object *object)
+{
+	struct mm_area *area;
+	bool result = false;
+	spin_lock(&object->lock);
+	list_for_each_entry(area, &object->areas, object_node)
+		result |= (area->flags & MM_SHARED) && (area->max_prot & HAL_PROT_WRITE);
+	spin_unlock(&object->lock);
+	return result;
+}
+
 void mm_object_unmap(struct mm_object *object, uint64_t first, uint64_t last)
 {
 	// Faults that have a page and not yet mapped it see this, or are waited for.

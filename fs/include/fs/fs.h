@@ -147,6 +147,14 @@ must_check err_t fs_pipe_create(uint32_t open_flags, struct file **read_end, str
 /** flock(2): Linux's LOCK_SH 1, LOCK_EX 2, LOCK_UN 8, | LOCK_NB 4. -EWOULDBLOCK, -ERESTARTSYS. */
 must_check err_t fs_flock(struct file *file, unsigned operation);
 
+/** memfd_create: @name is shown only. Seals as Linux numbers them; files that are no memfds are sealed
+ *  against seals. -EINVAL: cannot have any. */
+enum { FS_SEAL_SEAL = 1, FS_SEAL_SHRINK = 2, FS_SEAL_GROW = 4, FS_SEAL_WRITE = 8, FS_SEAL_FUTURE_WRITE = 16,
+       FS_SEALS = 31 };
+must_check err_t fs_memfd_create(const char *name, bool can_seal, struct file **file);
+must_check err_t fs_add_seals(struct file *file, uint32_t seals);
+int64_t fs_get_seals(struct file *file);
+
 /** Record locks: bytes @start to @end, both counted. */
 enum fs_lock_type { FS_LOCK_READ, FS_LOCK_WRITE, FS_LOCK_NONE };
 struct fs_record_lock {

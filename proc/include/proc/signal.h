@@ -11,6 +11,7 @@ err_t signal_send_thread(struct thread *thread, const struct siginfo *info);
 /** To every member of a process group: 0 if one was reached, -ESRCH. From the tty too. */
 err_t signal_send_pgrp(uint32_t pgid, const struct siginfo *info);
 /** kill(2) with permission checks: pid > 0, 0, -1, < -1; tgkill(2). */
+must_check err_t signal_kill_process(struct process *process, const struct siginfo *info);
 must_check err_t signal_kill(int64_t pid, const struct siginfo *info);
 must_check err_t signal_tgkill(int64_t tgid, int64_t tid, const struct siginfo *info);
 

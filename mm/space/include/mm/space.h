@@ -121,6 +121,8 @@ void mm_object_init(struct mm_object *object, const struct mm_object_ops *ops);
 
 /** Shared anonymous memory of @pages pages; one reference. */
 must_check struct mm_object *mm_object_create_anon(uint64_t pages);
+/** Does a shared mapping exist that can be written, now or after mprotect? */
+bool mm_object_is_mapped_writable(struct mm_object *object);
 /** Unmap pages [@first, @last] of @object everywhere, private copies too, on all CPUs. The caller has
  *  made sure that get_page() and get_resident() do not give them out any more (or, for a hole, that
  *  they give new ones). May sleep; no address space is locked. */
