@@ -10,6 +10,8 @@
 #define PA(x) ((x) - X86_KERNEL_BASE)
 #define MB2_MAGIC 0xe85250d6
 #define MB2_ENTRY_MAGIC 0x36d76289
+#define PVH_PATTERN 0x5aa55aa5
+#define PANIC_STATUS 3
 #define PTE_TABLE 0x03
 #define PTE_LARGE 0x83
 #define CR0_BOOT (X86_CR0_PE | X86_CR0_MP | X86_CR0_ET | X86_CR0_NE | X86_CR0_WP | X86_CR0_PG)
@@ -29,6 +31,20 @@
 	movl %eax, %cr0
 .endm
 
+// Print the string at ESI on the first serial port and stop; under QEMU with the exit status of a panic.
+.macro BOOT_REFUSE
+	movw $0x3f8, %dx
+1:	lodsb
+	testb %al, %al
+	jz 2f
+	outb %al, %dx
+	jmp 1b
+2:	movl $PANIC_STATUS, %eax
+	outl %eax, $0xf4
+3:	hlt
+	jmp 3b
+.endm
+
 // Multiboot2 specification, 3.1.
 	.section .boot.header, "a"
 	.balign 8
@@ -37,6 +53,13 @@ mb2_header:
 	.long 0				// i386
 	.long mb2_header_end - mb2_header
 	.long -(MB2_MAGIC + (mb2_header_end - mb2_header))
+	.short 2, 0			// load by address: header, start, end, end of bss
+	.long 24
+	.long mb2_header, X86_LOAD_ADDR, PA(_data_load_end), PA(_image_end)
+	.short 3, 0			// entry
+	.long 12
+	.long boot_multiboot2
+	.balign 8
 	.short 6, 0			// modules begin on pages
 	.long 8
 	.short 5, 1			// a framebuffer, if there is one: 1024 by 768, 32 bits
@@ -54,6 +77,22 @@ mb2_header_end:
 	.asciz "Xen"
 	.long boot_pvh
 
+// QEMU loads the image without looking whether there is memory for it.
+	.section .low, "ax"
+	.code32
+boot_pvh:
+	cli
+	cld
+	movl $PA(_image_end) - 4, %edi	// bss
+	movl $PVH_PATTERN, (%edi)
+	cmpl $PVH_PATTERN, (%edi)
+	movl $0, (%edi)
+	je boot_pvh_image
+	movl $low_memory, %esi
+	BOOT_REFUSE
+low_memory:
+	.asciz "Halcyon: no memory where the image is loaded, at 16 MiB: the machine has too little. Stopped.\r\n"
+
 	.section .boot.text, "ax"
 	.code32
 	.globl boot_multiboot2
@@ -65,13 +104,17 @@ boot_multiboot2:
 	je boot_common
 	movl $no_loader, %esi
 	jmp boot_refuse
-boot_pvh:
-	cli
-	cld
+boot_pvh_image:
 	movl $2, %esi			// X86_BOOT_PVH
 
 // ESI = protocol, EBX = its information.
 boot_common:
+	// QEMU's loader zeroes bss before SeaBIOS runs, which may use the same memory on a small machine.
+	xorl %eax, %eax
+	movl $PA(_percpu_start), %edi
+	movl $PA(_image_end), %ecx
+	subl %edi, %ecx
+	rep stosb
 	movl $PA(boot_stack_top), %esp
 	movl %ebx, %edi
 	movl $0x80000000, %eax
@@ -113,16 +156,8 @@ boot_common:
 	.code32
 no_long_mode:
 	movl $no_cpu, %esi
-// Print the string at ESI on the first serial port and stop.
 boot_refuse:
-	movw $0x3f8, %dx
-1:	lodsb
-	testb %al, %al
-	jz 2f
-	outb %al, %dx
-	jmp 1b
-2:	hlt
-	jmp 2b
+	BOOT_REFUSE
 no_cpu:
 	.asciz "Halcyon: this CPU has no 64-bit mode with no-execute pages. Stopped.\r\n"
 no_loader:

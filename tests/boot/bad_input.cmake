@@ -40,6 +40,20 @@ endif()
 halcyon_guest_test(NAME boot.bad.little_memory MEM ${least} NO_INITRD STATUS ${failed}
 	LOG "KERNEL PANIC: .*(memory|ENOENT)")
 
+if(HALCYON_ARCH STREQUAL "x86_64")
+	halcyon_guest_test(NAME boot.bad.no_memory_for_image MEM 16M NO_INITRD STATUS ${failed}
+		LOG "^Halcyon: no memory where the image is loaded, at 16 MiB")
+endif()
+
+# A number of processors that cannot be is said, and the nearest that can be is taken.
+foreach(pair 0:1 5:4 99999999999:4 -1:4)
+	string(REPLACE ":" ";" pair ${pair})
+	list(GET pair 0 wanted)
+	list(GET pair 1 got)
+	halcyon_guest_test(NAME boot.bad.maxcpus_${wanted} CPUS 4 APPEND maxcpus=${wanted} EXEC "nproc"
+		EXPECT "${got}" LOG "command line: .*maxcpus=${wanted}.*")
+endforeach()
+
 # H4: who panics stops all CPUs, busy ones too, and tells of each; --exec ends with 125.
 halcyon_guest_test(NAME hal.H4.panic CPUS 4 NO_INITRD APPEND panic=test STATUS ${failed}
 	LOG "KERNEL PANIC: asked for by panic=test\\nCPU [0-3]: panicked\\n  stack:\\n    upcall_start_user\\+0x[^~]*(CPU [0-3]: stopped\\n[^~]*){3}halted after")

@@ -17,6 +17,8 @@
 
 // Loaders put the image at 16 MiB: below, firmware keeps tables that GRUB would overwrite.
 #define X86_LOAD_ADDR X86_UL(0x1000000)
+// QEMU puts there, and jumps to, the piece that looks whether there is memory at 16 MiB at all.
+#define X86_LOW_ADDR X86_UL(0x100000)
 // The boot map: identity, direct map and image window show physical memory up to here.
 #define X86_BOOT_MAP_END X86_UL(0x100000000)
 
