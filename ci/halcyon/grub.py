@@ -16,14 +16,16 @@ insmod all_video
 '''
 
 
-def write_iso(path, kernel, initrd, config, scratch):
-    """The image at @path with GRUB's configuration @config."""
+def write_iso(path, kernel, initrd, config, scratch, more=None):
+    """The image at @path with GRUB's configuration @config; @more: {path: bytes} of other files."""
     tree = pathlib.Path(scratch) / 'iso'
     (tree / 'boot/grub').mkdir(parents=True)
     shutil.copyfile(kernel, tree / KERNEL)
     if initrd:
         shutil.copyfile(initrd, tree / INITRD)
     (tree / 'boot/grub/grub.cfg').write_text(config, encoding='utf-8')
+    for name, data in (more or {}).items():
+        (tree / name).write_bytes(data)
     for needed in ('grub-mkrescue', 'xorriso', 'mformat'):
         if not shutil.which(needed):
             raise Failure('%s is not here, and GRUB\'s image needs it' % needed)

@@ -164,14 +164,14 @@ void hal_clock_init(void)
 
 	x86_clock_is_tsc = is_tsc_trusted() || !chipset;
 	clock_hz = x86_clock_is_tsc ? rates.tsc_hz : chipset->hz;
+	bool deadline = x86_clock_is_tsc && x86_features.tsc_deadline;
 	if (x86_clock_is_tsc)
-		fmt_snprintf(clock_name, sizeof(clock_name), "tsc, by %s within %u ppm",
-			     reference->name, rates.error_ppm);
+		fmt_snprintf(clock_name, sizeof(clock_name), "tsc%s, by %s within %u ppm",
+			     deadline ? " with deadline timer" : "", reference->name, rates.error_ppm);
 	else
 		fmt_snprintf(clock_name, sizeof(clock_name), "%s", chipset->name);
 	// A counter that wraps must be read meanwhile, also if the TSC is given up later.
 	bool wraps = chipset && chipset->mask != UINT64_MAX && !x86_features.invariant_tsc;
-	bool deadline = x86_clock_is_tsc && x86_features.tsc_deadline;
 	uint64_t keep_alive = wraps ? clock_hz / chipset->hz * (chipset->mask / 4) : 0;
 	lapic_timer_set_rate(rates.lapic_hz, clock_hz, deadline, keep_alive);
 }

@@ -40,10 +40,32 @@ static const void *find_rsdp(size_t *len)
 	return rsdp;
 }
 
+static unsigned listed_cpus;
+static bool is_boot_cpu_listed;
+
 static void add_cpu(const struct acpi_madt_entry *entry)
 {
-	if (entry->cpu.flags & ACPI_MADT_CPU_ENABLED)
-		bootinfo_add_cpu(entry->cpu.apic_id, 0);
+	if (!(entry->cpu.flags & ACPI_MADT_CPU_ENABLED))
+		return;
+	listed_cpus++;
+	is_boot_cpu_listed |= entry->cpu.apic_id == bootinfo.cpus[0].hwid;
+	bootinfo_add_cpu(entry->cpu.apic_id, 0);
+}
+
+/** What is said of CPUs cannot be, or not all of it. */
+static void check_cpus(const struct acpi_madt *madt)
+{
+	if (madt->pos < madt->len)
+		bootinfo_warn("ACPI: MADT entry at byte %zu is damaged: the rest is ignored",
+			      madt->pos);
+	if (listed_cpus == 0)
+		bootinfo_warn("ACPI: the MADT lists no CPU: only the boot CPU is used");
+	else if (!is_boot_cpu_listed)
+		bootinfo_warn("ACPI: the MADT does not list the boot CPU, APIC id %u",
+			      (unsigned)bootinfo.cpus[0].hwid);
+	if (bootinfo.cpus_ignored > 0)
+		bootinfo_warn("ACPI: %u CPUs are more than the %u that this kernel can use",
+			      listed_cpus, CPUS_MAX);
 }
 
 static void add_ioapic(uint32_t id, uint32_t gsi_base, paddr_t addr)
@@ -65,7 +87,7 @@ static void read_madt(void)
 	struct acpi_madt_entry entry;
 
 	if (acpi_madt_open(&pc_acpi, &madt) != 0) {
-		bootinfo_warn("ACPI: no MADT (interrupt controllers and CPUs)");
+		bootinfo_warn("ACPI: no usable MADT: only the boot CPU is used");
 		return;
 	}
 	pc_info.lapic_addr = madt.lapic_addr;
@@ -84,6 +106,7 @@ static void read_madt(void)
 			break;
 		}
 	}
+	check_cpus(&madt);
 }
 
 static void read_tables(void)
@@ -108,6 +131,9 @@ static void read_tables(void)
 	pc_info.has_fadt = acpi_read_fadt(&pc_acpi, &pc_info.fadt) == 0;
 	pc_info.has_s5 = pc_info.has_fadt && acpi_read_s5(&pc_acpi, &pc_info.fadt, &pc_info.s5_typ_a,
 							  &pc_info.s5_typ_b) == 0;
+	if (!pc_info.has_s5)
+		bootinfo_warn("ACPI: %s: the machine cannot be switched off",
+			      pc_info.has_fadt ? "no usable DSDT with \\_S5" : "no usable FADT");
 	pc_info.has_hpet = acpi_read_hpet(&pc_acpi, &pc_info.hpet) == 0;
 }
 

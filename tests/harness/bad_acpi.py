@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""bad_acpi.py BUILD LOG_DIR [CASE …]: boot by GRUB with tables of ACPI replaced by wrong ones. Each
+gets one clear line, and the machine comes up as far as it can be believed."""
+import pathlib
+import re
+import struct
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'ci'))
+from halcyon import grub, guest, machines, rootfs, run  # noqa: E402
+from halcyon.common import image_path  # noqa: E402
+
+TIMEOUT_S = 240
+IOAPIC = struct.pack('<BBBBII', 1, 12, 0, 0, 0xfec00000, 0)
+TIMER = struct.pack('<BBBBIH', 2, 10, 0, 0, 2, 0)
+
+
+def table(signature, body):
+    data = signature + struct.pack('<IBB6s8sI4sI', 36 + len(body), 1, 0, b'BAD   ', b'BAD     ', 1,
+                                   b'BAD ', 1) + body
+    return data[:9] + bytes([-sum(data) & 0xff]) + data[10:]
+
+
+def madt(*entries):
+    return table(b'APIC', struct.pack('<II', 0xfee00000, 1) + b''.join(entries) + IOAPIC + TIMER)
+
+
+def cpu(apic_id, flags=1):
+    return struct.pack('<BBBBI', 0, 8, apic_id, apic_id, flags)
+
+
+# The table that replaces its namesake, what the log must say, and how many CPUs come up of the two.
+CASES = {
+    'no_cpu': (madt(), 'ACPI: the MADT lists no CPU', 1),
+    'off_cpus': (madt(cpu(0, 0), cpu(1, 0)), 'ACPI: the MADT lists no CPU', 1),
+    'boot_cpu_missing': (madt(cpu(1)), 'ACPI: the MADT does not list the boot CPU, APIC id 0', 2),
+    'twice': (madt(cpu(0), cpu(1), cpu(1)), 'CPU with id 0x1 is listed twice', 2),
+    'absent_cpu': (madt(cpu(0), cpu(77), cpu(1)), r'CPU 1 \(hardware id 0x4d\) did not arrive', 2),
+    'short_entry': (madt(cpu(0), cpu(1), b'\0\0'), 'ACPI: MADT entry at byte 60 is damaged', 2),
+    'long_entry': (madt(cpu(0), cpu(1), b'\x40\xff'), 'ACPI: MADT entry at byte 60 is damaged', 2),
+    'short_table': (table(b'APIC', b''), r'ACPI: no usable MADT', 1),
+    'many_cpus': (madt(*(struct.pack('<BBHIII', 9, 16, 0, n, n == 0 or n == 1 or n > 3000, n)
+                         for n in range(3600))), r'ACPI: \d+ CPUs are more than', 2),
+    'dsdt': (table(b'DSDT', b'\x08_S5_\x12\xff'), r'ACPI: no usable DSDT with \\_S5', 2),
+    'hpet': (table(b'HPET', bytes(20)), 'clock: tsc, by pm timer', 2),
+}
+
+
+def boot(build, wrong, scratch):
+    initrd = scratch / 'initrd'
+    rootfs.write_initrd(initrd, rootfs.root_archive('x86_64', build / 'user/init'), (), 'nproc')
+    append = run.framed_append('maxcpus=3')  # thousands that are absent would take their time
+    config = ('set timeout=0\n' + grub.HEAD + 'insmod acpi\nacpi --exclude=%s /boot/table.aml\n'
+              % wrong[:4].decode() + grub.entry('bad', append))
+    iso = scratch / 'bad.iso'
+    grub.write_iso(iso, image_path(build, 'x86_64'), initrd, config, scratch,
+                   {'boot/table.aml': wrong})
+    line = machines.medium_line('x86_64', ('-cdrom', str(iso)), guest.PIPES, 2)
+    out = scratch / 'out'
+    with open(out, 'wb') as file:
+        framed = guest.Framed(line, None, file.fileno(), 2, TIMEOUT_S)
+        status = framed.run()
+    return status, out.read_text(encoding='utf-8').strip(), bytes(framed.log), framed.why
+
+
+def main(build, log_dir, *names):
+    build, logs = pathlib.Path(build), pathlib.Path(log_dir)
+    logs.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    for name in names or CASES:
+        wrong, expected, cpus = CASES[name]
+        with tempfile.TemporaryDirectory(prefix='halcyon-test-') as scratch:
+            status, out, log, why = boot(build, wrong, pathlib.Path(scratch))
+        path = logs / ('bad_acpi-%s.log' % name)
+        path.write_bytes(log)
+        text = log.decode(errors='replace')
+        is_good = status == 0 and out == str(cpus) and re.search(expected, text)
+        print('%s: %s' % (name, 'good' if is_good else 'BAD: status %d %s, %s CPUs, log %s'
+                          % (status, why, out, path)), flush=True)
+        failed += not is_good
+    return 1 if failed else 0
+
+
+sys.exit(main(*sys.argv[1:]))
