@@ -10,6 +10,7 @@
 
 #define INPUT_MAX (1 << 20)
 #define CHANGES_MAX 8
+#define LONG_RUNS 10000000 // of all seeds together, in the long size
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -112,7 +113,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	__sanitizer_set_death_callback(keep_input);
-	long count = atol(argv[1]) * (getenv("HALCYON_LONG") ? 100 : 1);
+	long count = getenv("HALCYON_LONG") ? LONG_RUNS / (argc - 2) + 1 : atol(argv[1]);
 	for (int i = 2; i < argc; i++) {
 		size_t seed_size = read_file(argv[i], seed);
 		run(seed, seed_size);
