@@ -116,11 +116,14 @@ static struct quiesce *take_all(void)
 	return batch;
 }
 
-static void note_all(void)
+/** @now: who is a member; one that comes later cannot have seen what waits. */
+static void note_all(struct cpuset *now)
 {
 	cpuid_t cpu;
 	fence_seq_cst();
-	bitmap_for_each_set(cpu, members.bits, CPUS_MAX) {
+	for (size_t i = 0; i < array_len(now->bits); i++)
+		now->bits[i] = __atomic_load_n(&members.bits[i], __ATOMIC_ACQUIRE);
+	bitmap_for_each_set(cpu, now->bits, CPUS_MAX) {
 		struct quiesce_cpu *other = cpu_ptr(quiesce_cpu, cpu);
 		other->noted = load_acquire(&other->passed);
 	}
@@ -135,10 +138,11 @@ static bool has_passed(cpuid_t cpu)
 /** Sleep until every CPU has passed; the reclaim thread's own CPU passes by the sleep itself. */
 static void wait_for_grace_period(void)
 {
-	note_all();
+	struct cpuset now;
+	note_all(&now);
 	nsec_t ask_at = time_now() + ASK_AFTER;
 	cpuid_t cpu;
-	bitmap_for_each_set(cpu, members.bits, CPUS_MAX) {
+	bitmap_for_each_set(cpu, now.bits, CPUS_MAX) {
 		while (!has_passed(cpu)) {
 			if (time_now() >= ask_at)
 				hal_ipi_send(cpu);
