@@ -181,6 +181,7 @@ static void endpoint_destroy(struct object *object)
 {
 	struct endpoint *ep = container_of(object, struct endpoint, object);
 	close_endpoint(ep);
+	ipc_detach(ep);
 	quiesce_defer(&ep->quiesce, free_endpoint);
 }
 
@@ -199,6 +200,8 @@ err_t ipc_endpoint_create(struct grant **grant)
 	object_init(&ep->object, &endpoint_ops);
 	atomic_init(&ep->recv_grants, 1);
 	ep->is_closed = false;
+	ep->is_notified = false;
+	ep->notification = NULL;
 	*grant = grant_create(&ep->object, OBJECT_ENDPOINT | IPC_RIGHTS_ALL, 0);
 	if (*grant)
 		return 0;
@@ -603,6 +606,8 @@ static bool try_receive(struct trapframe *tf, enum ipc_mode mode, err_t *err)
 	}
 	struct endpoint *ep = ipc_endpoint_of(grant);
 	spin_lock(&ep->lock);
+	if (unlikely(ep->is_notified))
+		return ipc_take_notification(tf, ep, flags);
 	struct thread *sender = list_first_entry(&ep->senders, struct thread, ipc.node);
 	if (sender && ipc_has_cargo(sender)) {
 		claim(ep, sender, flags);

@@ -103,7 +103,7 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 		return slow_path(tf);
 	// A queued sender would have to be taken now; a second waiting receiver has its turn first.
 	if (unlikely(!list_is_empty(&ep->senders) || !list_is_empty(&ep->receivers) ||
-		     ep->is_closed || !load_relaxed(&grant->rights) ||
+		     ep->is_closed | ep->is_notified || !load_relaxed(&grant->rights) ||
 		     !may_switch_to(cpu, self, caller))) {
 		spin_unlock(&ep->lock);
 		return slow_path(tf);

@@ -58,6 +58,14 @@ void ipc_reply_init(void);
 /** A send to a descriptor that may be a saved reply right: as ipc_answer(), -EBADF if it is none. */
 must_check err_t ipc_reply_through(const struct trapframe *tf);
 
+// ---- attach.c -------------------------------------------------------------------------------------
+
+/** current receives from @ep, whose notification has something to tell (lock held, and released): true, and
+ *  the frame has it; or false: try again. */
+bool ipc_take_notification(struct trapframe *tf, struct endpoint *ep, irqflags_t flags);
+/** @ep goes away. */
+void ipc_detach(struct endpoint *ep);
+
 // ---- args.c ---------------------------------------------------------------------------------------
 
 /** An operation's argument block in kernel memory. */

@@ -125,6 +125,8 @@ static inline err_t set_bits(struct notification *n, uint64_t bits)
 	n->bits |= bits;
 	if (unlikely(!sched_waitq_is_empty(&n->wq)))
 		hand_over(n);
+	if (unlikely(n->endpoint != NULL) && n->bits)
+		ipc_tell_endpoint(n);
 	bool is_closed = n->is_closed;
 	spin_unlock(&n->wq.lock);
 	poll_notify(&n->poll, READY); // those who look may find that a waiter was quicker

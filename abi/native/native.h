@@ -19,6 +19,7 @@ void native_notification(struct trapframe *tf);
 void native_wait(struct trapframe *tf);
 void native_try_wait(struct trapframe *tf);
 void native_bind(struct trapframe *tf);
+void native_attach(struct trapframe *tf);
 void native_port(struct trapframe *tf);
 void native_channel(struct trapframe *tf);
 void native_region(struct trapframe *tf);

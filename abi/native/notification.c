@@ -70,3 +70,19 @@ void native_bind(struct trapframe *tf)
 	}
 	hal_tf_set_result(tf, err);
 }
+
+void native_attach(struct trapframe *tf)
+{
+	struct object *endpoint, *notification;
+	err_t err = native_get_object(hal_tf_ipc_fd(tf), OBJECT_ENDPOINT, IPC_RIGHT_RECV, &endpoint);
+	if (!err) {
+		err = native_get_object(hal_tf_ipc_tag(tf), OBJECT_NOTIFICATION, IPC_RIGHT_RECV,
+					&notification);
+		if (!err) {
+			err = ipc_attach(endpoint, ipc_notification_of(notification));
+			object_put(notification);
+		}
+		object_put(endpoint);
+	}
+	hal_tf_set_result(tf, err);
+}

@@ -44,6 +44,15 @@ int hc_mint(int fd, unsigned rights, uint64_t badge)
 	return call(IPC_MINT, fd, rights, badge, 0, NULL);
 }
 
+int hc_mint_told(int fd, unsigned rights, uint64_t badge, int notification, uint64_t bits)
+{
+	struct hc_message m = {
+		.tag = rights | IPC_MINT_TELL,
+		.words = {badge, (uint64_t)notification, bits},
+	};
+	return transfer(IPC_MINT, fd, &m);
+}
+
 int hc_revoke(int fd)
 {
 	return call(IPC_REVOKE, fd, 0, 0, 0, NULL);
@@ -87,6 +96,11 @@ int hc_try_recv(int fd, struct hc_message *m)
 int hc_reply(const struct hc_message *m)
 {
 	return transfer_const(IPC_REPLY, 0, m);
+}
+
+int hc_reply_save(void)
+{
+	return call(IPC_REPLY_SAVE, 0, 0, 0, 0, NULL);
 }
 
 int hc_reply_recv(int fd, struct hc_message *m)
@@ -160,6 +174,11 @@ int hc_unbind(int fd, int target)
 	return call(IPC_BIND, fd, 0, (uint64_t)target, 0, NULL);
 }
 
+int hc_attach(int endpoint, int notification)
+{
+	return call(IPC_ATTACH, endpoint, (uint64_t)notification, 0, 0, NULL);
+}
+
 int hc_port(unsigned capacity)
 {
 	return call(IPC_PORT, 0, capacity, 0, 0, NULL);
@@ -192,6 +211,16 @@ int hc_port_recv(int fd, struct hc_message *m)
 int hc_port_try_recv(int fd, struct hc_message *m)
 {
 	return transfer(IPC_PORT_TRY_RECV, fd, m);
+}
+
+int hc_port_send_with(int fd, struct hc_message *m, struct ipc_block *block)
+{
+	return transfer_with(IPC_PORT_SEND, fd, m, block);
+}
+
+int hc_port_recv_with(int fd, struct hc_message *m, struct ipc_block *block)
+{
+	return transfer_with(IPC_PORT_RECV, fd, m, block);
 }
 
 int hc_region(size_t bytes)

@@ -24,13 +24,18 @@ int hc_serve(int endpoint, hc_handler handle, void *state)
 	struct hc_message m = {0};
 	int status = hc_recv(endpoint, &m);
 	for (;;) {
-		if (status == 0) {
+		if (status == 0 && (m.tag & IPC_TAG_NOTIFIED)) {
+			handle(state, &m, &block);
+			m.tag = 0;
+			status = hc_recv(endpoint, &m);
+		} else if (status == 0) {
 			answer(handle, state, &m, &block);
 			// Without descriptors or a long message the answer goes by the fast path.
 			bool is_plain = !block.send_fd_count && !block.send_bytes;
 			status = is_plain ? hc_reply_recv(endpoint, &m)
 					  : hc_reply_recv_with(endpoint, &m, &block);
 		} else if (errno == EINTR) {
+			m.tag = 0;
 			status = hc_recv(endpoint, &m);
 		} else {
 			return -1;

@@ -8,6 +8,7 @@
 #include <object/grant.h>
 #include <uapi/ipc.h>
 
+struct notification;
 struct thread;
 
 /** Type-stable memory: a pointer to one that was destroyed still points to an endpoint's lock. */
@@ -19,6 +20,8 @@ struct endpoint {
 	struct list claimed; // threads in IPC_CLAIMED that were in one of the two (l)
 	_Atomic uint32_t recv_grants; // living grants with IPC_RIGHT_RECV; closed at 0
 	uint32_t is_closed; // (l)
+	uint32_t is_notified; // bits of the notification wait for a receiver: not on the fast path (l)
+	struct notification *notification; // that receivers also get; holds a reference; NULL = none (l)
 	struct quiesce quiesce; // its memory is freed when no look-up can lead to it
 };
 static_assert(sizeof(struct endpoint) <= 256, "an idle endpoint costs at most 256 bytes");

@@ -15,6 +15,7 @@ struct notification {
 	uint64_t bits; // set and not yet taken (l)
 	uint32_t is_closed; // no grant can wait any more (l)
 	_Atomic uint32_t recv_grants; // living grants with IPC_RIGHT_RECV; closed at 0
+	struct endpoint *endpoint; // whose receivers get the bits; NULL = none. No reference (l)
 	struct poll_source poll; // POLLIN: a bit is set; POLLHUP: closed
 	struct sched_mutex bind_lock;
 	struct list bindings; // struct binding (bind_lock)
@@ -39,6 +40,12 @@ must_check err_t ipc_wait(struct notification *notification, uint64_t mask, nsec
 			  uint64_t *taken);
 /** The same without waiting: -EAGAIN. */
 must_check err_t ipc_try_wait(struct notification *notification, uint64_t mask, uint64_t *taken);
+
+/** Receivers of @endpoint get all bits of @notification from now on, as a message with the bits for its
+ *  badge, unless a waiter of the notification was there first. -EBUSY: one of them is attached already. */
+must_check err_t ipc_attach(struct object *endpoint, struct notification *notification);
+/** @notification, whose lock is held, has bits and an endpoint. */
+void ipc_tell_endpoint(struct notification *notification);
 
 /** From now on @bits are set whenever one of @events (POLL*), an error or a hang-up happens at @target,
  *  and at once if it is so already; again: other bits. It ends with the target or the notification.

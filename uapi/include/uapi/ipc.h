@@ -40,8 +40,9 @@
 #define IPC_REGION_SIZE 0x101a // (fd) → bytes, in the tag
 #define IPC_REGION_MOVE 0x101b // (fd): its pages become those of a new region → descriptor
 #define IPC_PUBLISH 0x101c // (fd, rights, path, mode): open(2) of path gives a descriptor with rights
+#define IPC_ATTACH 0x101d // (fd, notification fd): receives on fd also get the notification's bits
 #define IPC_NR_FIRST 0x1000
-#define IPC_NR_LAST 0x101c
+#define IPC_NR_LAST 0x101d
 
 #define IPC_PORT_CAPACITY 16 // messages, when none is given
 #define IPC_PORT_CAPACITY_MAX 1024
@@ -57,6 +58,8 @@
 #define IPC_TAG_URGENT (1ul << 63)
 // Out, with an error status: the request had been taken by a server and may have been executed.
 #define IPC_TAG_TAKEN (1ul << 33)
+// Out, of a receive: no message but bits of the attached notification, in the badge.
+#define IPC_TAG_NOTIFIED (1ul << 34)
 // Out, with a message: how many descriptors and how many bytes came with it.
 #define IPC_TAG_FDS(tag) ((unsigned)((tag) >> 36) & 7u)
 #define IPC_TAG_BYTES(tag) ((unsigned)((tag) >> 40) & 0x1ffffu)

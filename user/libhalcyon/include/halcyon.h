@@ -32,6 +32,8 @@ long hc_native(long number, long fd, struct hc_message *m);
 /** A child of @fd with fewer rights / and another badge. */
 int hc_restrict(int fd, unsigned rights);
 int hc_mint(int fd, unsigned rights, uint64_t badge);
+/** hc_mint(), and @bits are set at @notification once nobody has a descriptor of the child any more. */
+int hc_mint_told(int fd, unsigned rights, uint64_t badge, int notification, uint64_t bits);
 /** End all descendants of @fd, everywhere, before it returns. */
 int hc_revoke(int fd);
 /** Clients get a descriptor of @fd with @rights by open(@path): those who may write to that file. */
@@ -46,6 +48,8 @@ int hc_call(int fd, struct hc_message *m);
 int hc_send(int fd, const struct hc_message *m);
 int hc_recv(int fd, struct hc_message *m);
 int hc_try_recv(int fd, struct hc_message *m);
+/** The right to answer the caller of the last request, as a descriptor: hc_send() to it answers, once. */
+int hc_reply_save(void);
 /** Answer the caller of the last request; and then wait for the next one. */
 int hc_reply(const struct hc_message *m);
 int hc_reply_recv(int fd, struct hc_message *m);
@@ -58,7 +62,8 @@ int hc_reply_recv_with(int fd, struct hc_message *m, struct ipc_block *block);
 
 /** A server: each request is given to @handle, which puts the answer into the words of @m (and the
  *  descriptors into @block->send_fds) and returns how many words, or a negative errno, which the client
- *  then has as errno. Runs until receiving fails: -1. EINTR is no failure. */
+ *  then has as errno. It is also given the bits of an attached notification (IPC_TAG_NOTIFIED in the
+ *  tag), where what it returns is ignored. Runs until receiving fails: -1. EINTR is no failure. */
 typedef int (*hc_handler)(void *state, struct hc_message *m, struct ipc_block *block);
 int hc_serve(int endpoint, hc_handler handle, void *state);
 /** A client of such a server: operation @op (below 1 << 28) with @in_count words; the answer's words go
@@ -77,6 +82,8 @@ int hc_try_wait(int fd, uint64_t mask, uint64_t *bits);
 /** Set @bits when one of @events (POLLIN …; 0: POLLIN and POLLPRI) comes true at @target. */
 int hc_bind(int fd, uint64_t bits, int target, unsigned events);
 int hc_unbind(int fd, int target);
+/** Receives on @endpoint also end when bits are set: IPC_TAG_NOTIFIED in the tag, the bits in the badge. */
+int hc_attach(int endpoint, int notification);
 
 // ---- ports and channels -----------------------------------------------------------------------------
 
@@ -87,6 +94,9 @@ int hc_port_send(int fd, const struct hc_message *m);
 int hc_port_try_send(int fd, const struct hc_message *m);
 int hc_port_recv(int fd, struct hc_message *m);
 int hc_port_try_recv(int fd, struct hc_message *m);
+/** With descriptors or a deadline. Ports carry no long messages: EMSGSIZE. */
+int hc_port_send_with(int fd, struct hc_message *m, struct ipc_block *block);
+int hc_port_recv_with(int fd, struct hc_message *m, struct ipc_block *block);
 
 // ---- regions ----------------------------------------------------------------------------------------
 
