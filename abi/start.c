@@ -8,6 +8,7 @@
 #include <hal/mmu.h>
 #include <ipc/endpoint.h>
 #include <ipc/futex.h>
+#include <ipc/sysv.h>
 #include <kernel/log.h>
 #include <kernel/panic.h>
 #include <kernel/param.h>
@@ -29,6 +30,7 @@ static void init_rooms(void)
 	object_init_caches();
 	ipc_init();
 	futex_init();
+	sysv_init();
 	fs_init();
 	proc_init();
 	procfs_init();

@@ -10,6 +10,7 @@
 #include <fs/fs.h>
 #include <ipc/endpoint.h>
 #include <ipc/futex.h>
+#include <ipc/sysv.h>
 #include <kernel/panic.h>
 #include <kernel/upcall.h>
 #include <mm/space.h>
@@ -289,6 +290,7 @@ void proc_exit_thread(int code)
 	if (is_last) {
 		proc_drop_alarm(process);
 		proc_drop_all_timers(process);
+		sysv_process_exit(process->pid);
 	}
 	if (is_last && become_zombie(process))
 		process_forget(process);

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #define ABI_CLONE_TLS_ARG 3
+#define ABI_SEMID_TIME_WORDS 1
 #define ABI_CLONE_CHILD_TID_ARG 4
 
 struct abi_epoll_event {
