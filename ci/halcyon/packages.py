@@ -3,6 +3,7 @@
 architecture's Debian by an apt state of our own that leaves the machine as it is.
 
 Every mirror's address is taken from the machine's own apt sources when it is needed."""
+import contextlib
 import os
 import pathlib
 import platform
@@ -29,6 +30,7 @@ COMMANDS = ('cmake', 'ninja', 'make', 'gcc', 'clang', 'ld.lld', 'llvm-objcopy', 
 
 DEBIAN_ARCH = {'x86_64': 'amd64', 'aarch64': 'arm64', 'riscv64': 'riscv64'}
 FOREIGN_SUITE = 'trixie'  # the first Debian with all three architectures
+HERD_SUITE = 'forky'  # the first with herdtools7
 KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 
@@ -180,22 +182,51 @@ def _install_qemu():
                         str(os.getuid()), str(state)], check=False)
 
 
-def fetch(package, arch, inside, follow=False, component='main'):
+def fetch(package, arch, inside, follow=False, component='main', suite=FOREIGN_SUITE):
     """A file out of a Debian package of any architecture, kept in the cache: its path there. @inside may
     hold `*` in its folders; @follow: the package has no files, what it depends on has them."""
-    kept = cache_dir() / FOREIGN_SUITE / arch / package / pathlib.Path(inside).name
+    kept = cache_dir() / suite / arch / package / pathlib.Path(inside).name
     if kept.exists():
         return kept
+    with _downloaded(package, arch, follow, component, suite, kept) as (deb, out):
+        _extract(deb, inside + '*', out)  # what a library's link points to, too
+        found = next(out.glob(inside), None)
+        if found is None:
+            raise Failure('package %s holds no %s' % (package, inside))
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix('.partial')
+        shutil.copy(found, partial)
+        partial.replace(kept)
+    return kept
+
+
+def fetch_folder(package, arch, inside, suite):
+    """The same for all files of the folder @inside."""
+    kept = cache_dir() / suite / arch / package / pathlib.Path(inside).name
+    if kept.exists():
+        return kept
+    with _downloaded(package, arch, False, 'main', suite, kept) as (deb, out):
+        _extract(deb, inside + '/*', out)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        partial = kept.with_suffix('.partial')
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(out / inside, partial)
+        partial.replace(kept)
+    return kept
+
+
+@contextlib.contextmanager
+def _downloaded(package, arch, follow, component, suite, kept):
+    """A package's file and an empty folder beside it, for as long as they are needed."""
     if not shutil.which('apt-get') or not pathlib.Path(KEYRING).exists():
-        raise Failure('%s for %s is fetched by apt, which is not here; please put the file at %s'
-                      % (inside, arch, kept))
+        raise Failure('%s for %s is fetched by apt, which is not here; please put it at %s'
+                      % (package, arch, kept))
     note('fetching %s for %s' % (package, arch))
     with tempfile.TemporaryDirectory(prefix='halcyon-apt-') as name:
         work = pathlib.Path(name)
         for folder in ('sources', 'lists/partial', 'cache/archives/partial', 'out'):
             (work / folder).mkdir(parents=True)
-        (work / 'sources/debian.sources').write_text(
-            _source(_mirror(), FOREIGN_SUITE, component))
+        (work / 'sources/debian.sources').write_text(_source(_mirror(), suite, component))
         options = {'Dir::State': work, 'Dir::State::status': '/dev/null',
                    'Dir::State::lists': work / 'lists', 'Dir::Cache': work / 'cache',
                    'Dir::Etc::sourcelist': '/dev/null', 'Dir::Etc::sourceparts': work / 'sources',
@@ -219,15 +250,7 @@ def fetch(package, arch, inside, follow=False, component='main'):
         if follow:
             wanted = re.search(r'Depends: (\S+)', apt('apt-cache', 'depends', package)).group(1)
         apt('apt-get', '-q', 'download', wanted)
-        _extract(next(work.glob('*.deb')), inside, work / 'out')
-        found = next((work / 'out').glob(inside), None)
-        if found is None:
-            raise Failure('package %s holds no %s' % (wanted, inside))
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        partial = kept.with_suffix('.partial')
-        shutil.copy(found, partial)
-        partial.replace(kept)
-    return kept
+        yield next(work.glob('*.deb')), work / 'out'
 
 
 def _extract(deb, inside, folder):
@@ -245,6 +268,25 @@ def busybox(arch):
 def font():
     """The font of the screen: Terminus, 8 by 16, with its table of Unicode (a gzipped PSF)."""
     return fetch('console-setup-linux', 'x86_64', 'usr/share/consolefonts/Uni2-Terminus16.psf.gz')
+
+
+def herd():
+    """The command line that runs herd7, the simulator of memory models, with the models that it came
+    with: from a newer Debian, by that one's own C library."""
+    if not _is_debian() or platform.machine() != 'x86_64':
+        raise Failure('herd7 is fetched for Debian on x86_64 only')
+
+    def libc(name):
+        return fetch('libc6', 'x86_64', 'usr/lib/x86_64-linux-gnu/' + name, suite=HERD_SUITE)
+
+    loader = libc('ld-linux-x86-64.so.2')
+    libraries = [libc('libc.so.6'), libc('libm.so.6'),
+                 fetch('libgmp10', 'x86_64', 'usr/lib/x86_64-linux-gnu/libgmp.so.10',
+                       suite=HERD_SUITE)]
+    program = fetch('herdtools7', 'x86_64', 'usr/bin/herd7', suite=HERD_SUITE)
+    models = fetch_folder('herdtools7', 'x86_64', 'usr/share/herdtools7/herd', HERD_SUITE)
+    path = ':'.join(str(library.parent) for library in libraries[1:])
+    return [str(loader), '--library-path', path, str(program), '-set-libdir', str(models)]
 
 
 def applets():
