@@ -97,10 +97,9 @@ static uint64_t file_pages(void)
 	return pages;
 }
 
-static void sum_slab(void *arg, const char *name, size_t size, uint64_t in_use, uint64_t total)
+static void sum_slab(void *arg, const struct slab_info *info)
 {
-	(void)name, (void)in_use;
-	*(uint64_t *)arg += size * total;
+	*(uint64_t *)arg += info->total / info->per_slab * info->pages_per_slab * HAL_PAGE_SIZE;
 }
 
 static void put_kib(struct text *out, const char *label, uint64_t bytes)
@@ -159,14 +158,13 @@ err_t procfs_show_vmstat(struct text *out, const struct view_id *id)
 	return 0;
 }
 
-static void put_slab(void *arg, const char *name, size_t size, uint64_t in_use, uint64_t total)
+static void put_slab(void *arg, const struct slab_info *info)
 {
 	text_printf(arg,
 		    "%-17s %6llu %6llu %6zu %4u %4u : tunables %4u %4u %4u"
 		    " : slabdata %6u %6u %6u\n",
-		    name, (ull)in_use, (ull)total, size,
-		    size < HAL_PAGE_SIZE ? (unsigned)(HAL_PAGE_SIZE / size) : 1,
-		    (unsigned)((size + HAL_PAGE_SIZE - 1) / HAL_PAGE_SIZE), 0, 0, 0, 0, 0, 0);
+		    info->name, (ull)info->in_use, (ull)info->total, info->size, info->per_slab,
+		    info->pages_per_slab, 0, 0, 0, 0, 0, 0);
 }
 
 err_t procfs_show_slabinfo(struct text *out, const struct view_id *id)

@@ -366,7 +366,8 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
 	cache->size = (uint32_t)size;
 	cache->order = order;
 	cache->per_slab = (uint32_t)((HAL_PAGE_SIZE << order) / size);
-	cache->limit = size <= 256 ? 32 : size <= 1024 ? 16 : 8;
+	// What reclaim frees in one go (kernel/quiesce.c: 64 and more) stays with the CPU for the next allocations.
+	cache->limit = size <= 256 ? 96 : size <= 1024 ? 16 : 8;
 	spin_init(&cache->lock);
 	list_init(&cache->partial);
 	return cache;
@@ -400,14 +401,15 @@ uint64_t slab_in_use(const struct slab_cache *cache)
 	return in_use;
 }
 
-void slab_for_each(void (*visit)(void *arg, const char *name, size_t size, uint64_t in_use,
-				 uint64_t total),
-		   void *arg)
+void slab_for_each(void (*visit)(void *arg, const struct slab_info *info), void *arg)
 {
 	for (uint32_t i = 0; i < cache_count; i++) {
-		uint64_t in_use, total;
-		count_objects(&caches[i], &in_use, &total);
-		visit(arg, caches[i].name, caches[i].size, in_use, total);
+		struct slab_info info = {.name = caches[i].name,
+					 .size = caches[i].size,
+					 .per_slab = caches[i].per_slab,
+					 .pages_per_slab = 1u << caches[i].order};
+		count_objects(&caches[i], &info.in_use, &info.total);
+		visit(arg, &info);
 	}
 }
 

@@ -20,10 +20,14 @@ must_check void *slab_alloc_zeroed(struct slab_cache *cache);
 void slab_free(struct slab_cache *cache, void *object);
 /** Objects handed out and not returned, over all CPUs (tests balance their books with it). */
 uint64_t slab_in_use(const struct slab_cache *cache);
+struct slab_info {
+	const char *name;
+	size_t size; // of an object
+	uint64_t in_use, total; // objects
+	uint32_t per_slab, pages_per_slab;
+};
 /** Visit all caches: /proc/slabinfo. */
-void slab_for_each(void (*visit)(void *arg, const char *name, size_t size, uint64_t in_use,
-				 uint64_t total),
-		   void *arg);
+void slab_for_each(void (*visit)(void *arg, const struct slab_info *info), void *arg);
 
 /** Any size; up to 4 MiB, larger fails. 16-byte aligned. kfree(NULL) is harmless. */
 must_check void *kmalloc(size_t size);
