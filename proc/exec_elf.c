@@ -75,9 +75,10 @@ static err_t map_segment(struct mm_space *space, struct elf_file *elf, const str
 		file_pages = page;
 	if (!err)
 		err = map(space, file_pages, align_up(end, HAL_PAGE_SIZE), prot, NULL, 0);
-	// The rest of the last page of the file holds what follows there: zero it if it is memory.
+	// The rest of the last page of the file holds what follows there: zero it if it is memory, up to the
+	// page's end, for loaders allocate from there.
 	if (!err && ph->p_memsz > ph->p_filesz && (prot & HAL_PROT_WRITE) && ph->p_filesz)
-		err = zero_tail(space, file_end, min(end, file_pages));
+		err = zero_tail(space, file_end, file_pages);
 	elf->end = max(elf->end, end);
 	if (prot & HAL_PROT_EXEC) {
 		elf->code_start = elf->code_end ? min(elf->code_start, start) : start;
