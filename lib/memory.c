@@ -10,6 +10,7 @@
 #pragma GCC optimize("no-tree-loop-distribute-patterns")
 #endif
 
+#define STRING_WITHOUT_BUILTINS
 #include <lib/string.h>
 
 typedef uint64_t __attribute__((may_alias)) word_t;

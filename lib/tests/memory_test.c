@@ -13,8 +13,6 @@
 #define strchr tested_strchr
 #define strrchr tested_strrchr
 
-#include <lib/string.h>
-
 #include "../memory.c"
 
 #include <lib/test.h>

@@ -11,6 +11,13 @@ void *memset(void *dst, int c, size_t n);
 int memcmp(const void *a, const void *b, size_t n);
 void *memchr(const void *s, int c, size_t n);
 
+#if !CONFIG_HOST && !defined(STRING_WITHOUT_BUILTINS)
+// Freestanding code has no built-in functions unless it asks: so short copies of known length become a few
+// moves instead of a call.
+#define memcpy(dst, src, n) __builtin_memcpy(dst, src, n)
+#define memset(dst, c, n) __builtin_memset(dst, c, n)
+#endif
+
 size_t strlen(const char *s);
 size_t strnlen(const char *s, size_t max);
 int strcmp(const char *a, const char *b);
