@@ -12,16 +12,9 @@
 
 #define IPC_NR_COUNT (IPC_NR_LAST - IPC_NR_FIRST + 1)
 
-static always_inline void linux_syscall(struct trapframe *tf, uint64_t nr)
+static no_inline void finish_special(struct trapframe *tf, int64_t result)
 {
-	linux_syscall_fn fn = linux_syscalls[nr];
-	if (unlikely(!fn)) {
-		upcall_unknown_syscall(tf, nr);
-		return;
-	}
-	int64_t result = fn(hal_tf_arg(tf, 0), hal_tf_arg(tf, 1), hal_tf_arg(tf, 2),
-			    hal_tf_arg(tf, 3), hal_tf_arg(tf, 4), hal_tf_arg(tf, 5));
-	if (likely(result > -ERESTARTSYS || result < -ERESTART_RESTARTBLOCK))
+	if (result < -ERESTART_RESTARTBLOCK || result > -ERESTARTSYS)
 		hal_tf_set_result(tf, result);
 	else
 		upcall_finish_syscall(tf, result);
@@ -49,14 +42,36 @@ static no_inline void other_syscall(struct trapframe *tf, uint64_t nr)
 	finish();
 }
 
-void upcall_syscall(struct trapframe *tf)
+static always_inline void dispatch(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
+				   uint64_t f, struct trapframe *tf, uint64_t nr)
 {
-	uint64_t nr = hal_tf_syscall_nr(tf);
 	hal_irq_enable();
 	if (unlikely(nr >= LINUX_SYSCALLS)) {
 		other_syscall(tf, nr);
 		return;
 	}
-	linux_syscall(tf, nr);
+	linux_syscall_fn fn = linux_syscalls[nr];
+	if (unlikely(!fn)) {
+		upcall_unknown_syscall(tf, nr);
+		finish();
+		return;
+	}
+	int64_t result = fn(a, b, c, d, e, f);
+	if (likely(result >= 0))
+		hal_tf_set_result(tf, result);
+	else
+		finish_special(tf, result);
 	finish();
+}
+
+void upcall_syscall(struct trapframe *tf)
+{
+	dispatch(hal_tf_arg(tf, 0), hal_tf_arg(tf, 1), hal_tf_arg(tf, 2), hal_tf_arg(tf, 3),
+		 hal_tf_arg(tf, 4), hal_tf_arg(tf, 5), tf, hal_tf_syscall_nr(tf));
+}
+
+void upcall_syscall_args(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f,
+			 struct trapframe *tf, uint64_t nr)
+{
+	dispatch(a, b, c, d, e, f, tf, nr);
 }

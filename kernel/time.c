@@ -22,23 +22,20 @@ struct timer_queue {
 };
 static DEFINE_PERCPU(struct timer_queue, timer_queue);
 
-#define FACTOR_SHIFT 32
 #define TAKE_OVER_MAX 32 // timers moved at once: bounds the time with interrupts off
-static uint64_t ns_per_tick; // << FACTOR_SHIFT
-static uint64_t ticks_per_ns; // << FACTOR_SHIFT
-static uint64_t boot_ticks;
-static _Atomic uint64_t realtime_offset;
+struct time_base time_base;
+static uint64_t ticks_per_ns; // << TIME_FACTOR_SHIFT
 
 static uint64_t scale(uint64_t value, uint64_t factor)
 {
-	return (uint64_t)(((unsigned __int128)value * factor) >> FACTOR_SHIFT);
+	return (uint64_t)(((unsigned __int128)value * factor) >> TIME_FACTOR_SHIFT);
 }
 
-/** a / b << FACTOR_SHIFT, rounded, without a 128-bit division. */
+/** a / b << TIME_FACTOR_SHIFT, rounded, without a 128-bit division. */
 static uint64_t ratio(uint64_t a, uint64_t b)
 {
 	uint64_t whole = a / b, rest = a % b, fraction = 0;
-	for (int i = 0; i < FACTOR_SHIFT; i++) {
+	for (int i = 0; i < TIME_FACTOR_SHIFT; i++) {
 		rest <<= 1;
 		fraction <<= 1;
 		if (rest >= b) {
@@ -46,12 +43,7 @@ static uint64_t ratio(uint64_t a, uint64_t b)
 			fraction |= 1;
 		}
 	}
-	return (whole << FACTOR_SHIFT) + fraction + (rest * 2 >= b);
-}
-
-nsec_t time_from_ticks(uint64_t ticks)
-{
-	return scale(ticks, ns_per_tick);
+	return (whole << TIME_FACTOR_SHIFT) + fraction + (rest * 2 >= b);
 }
 
 uint64_t time_to_ticks(nsec_t ns)
@@ -59,28 +51,18 @@ uint64_t time_to_ticks(nsec_t ns)
 	return scale(ns, ticks_per_ns);
 }
 
-nsec_t time_now(void)
-{
-	return ns_per_tick ? scale(hal_clock_read() - boot_ticks, ns_per_tick) : 0;
-}
-
-nsec_t time_realtime_offset(void)
-{
-	return load_relaxed(&realtime_offset);
-}
-
 void time_set_realtime_offset(nsec_t offset)
 {
-	store_relaxed(&realtime_offset, offset);
+	store_relaxed(&time_base.realtime_offset, offset);
 }
 
 void time_init(void)
 {
 	uint64_t hz = hal_clock_hz();
 	verify(hz > 0);
-	ns_per_tick = ratio(NSEC_PER_SEC, hz);
+	time_base.ns_per_tick = ratio(NSEC_PER_SEC, hz);
 	ticks_per_ns = ratio(hz, NSEC_PER_SEC);
-	boot_ticks = hal_clock_read();
+	time_base.boot_ticks = hal_clock_read();
 	time_set_realtime_offset(hal_rtc_read() * NSEC_PER_SEC);
 }
 
@@ -103,7 +85,7 @@ static void program(struct timer_queue *queue, nsec_t deadline)
 		return;
 	queue->programmed = deadline;
 	hal_timer_set(deadline == NSEC_NEVER ? UINT64_MAX
-					     : boot_ticks + scale(deadline, ticks_per_ns) + 1);
+					     : time_base.boot_ticks + scale(deadline, ticks_per_ns) + 1);
 }
 
 static bool fires_before(const struct rbnode *a, const struct rbnode *b)

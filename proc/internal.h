@@ -69,6 +69,7 @@ void proc_end_threads_locked(struct process *process, struct thread *except);
 void proc_child_event(struct process *parent);
 
 // signal_send.c
+void signal_init(void);
 void signal_flush(struct list *queue, uint64_t *pending);
 /** Recompute PEND_SIGNAL of @thread (process lock held). */
 void signal_recalc_locked(struct thread *thread);

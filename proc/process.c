@@ -27,6 +27,7 @@ void proc_init(void)
 	processes_max = (uint32_t)param_get_u64("processes", PROCESSES_MAX_DEFAULT);
 	pid_init();
 	user_init();
+	signal_init();
 	sigframe_init();
 	itimer_init();
 	signalfd_init();

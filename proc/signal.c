@@ -6,6 +6,7 @@
 
 #include <hal/trapframe.h>
 #include <ipc/endpoint.h>
+#include <kernel/log.h>
 #include <kernel/upcall.h>
 #include <mm/ucopy.h>
 #include <object/cred.h>
@@ -15,23 +16,30 @@ bool signal_is_pending(void)
 	return load_relaxed(&current_thread()->pending) != 0;
 }
 
-err_t signal_set_action(int signo, const struct sigaction *action, struct sigaction *old)
+err_t signal_get_action(int signo, struct sigaction *action)
 {
-	struct process *process = current_process();
-	if (signo < 1 || signo > NSIG || (action && (SIGBIT(signo) & SIGNALS_FORCED)))
+	struct sighand *sighand = current_process()->sighand;
+	if (signo < 1 || signo > NSIG)
 		return -EINVAL;
-	struct sigaction *slot = &process->sighand->actions[signo - 1];
-	spin_lock(&process->lock);
-	spin_lock(&process->sighand->lock);
-	if (old)
-		*old = *slot;
-	if (action) {
-		*slot = *action;
-		slot->mask &= ~SIGNALS_FORCED;
-	}
-	spin_unlock(&process->sighand->lock);
+	spin_lock(&sighand->lock);
+	*action = sighand->actions[signo - 1];
+	spin_unlock(&sighand->lock);
+	return 0;
+}
+
+err_t signal_exchange_action(int signo, struct sigaction *action)
+{
+	struct sighand *sighand = current_process()->sighand;
+	struct sigaction fresh = *action;
+	if (signo < 1 || signo > NSIG || (SIGBIT(signo) & SIGNALS_FORCED))
+		return -EINVAL;
+	fresh.mask &= ~SIGNALS_FORCED;
+	struct sigaction *slot = &sighand->actions[signo - 1];
 	// What waits and is ignored from now on is dropped when it is looked at.
-	spin_unlock(&process->lock);
+	spin_lock(&sighand->lock);
+	*action = *slot;
+	*slot = fresh;
+	spin_unlock(&sighand->lock);
 	return 0;
 }
 
@@ -338,7 +346,6 @@ void upcall_fault_signal(struct trapframe *tf, int signo, int code, vaddr_t addr
 	struct thread *self = current_thread();
 	struct process *process = self->proc.process;
 	struct siginfo info = {.signo = signo, .code = code, .value = addr};
-	(void)tf;
 	if (signo == SIGKILL)
 		proc_exit_group(SIGKILL);
 	spin_lock(&process->lock);
@@ -351,8 +358,12 @@ void upcall_fault_signal(struct trapframe *tf, int signo, int code, vaddr_t addr
 	spin_unlock(&process->sighand->lock);
 	self->proc.sigmask &= ~SIGBIT(signo);
 	spin_unlock(&process->lock);
-	if (is_deadly)
+	if (is_deadly) {
+		log_debug("%s[%u]: killed by signal %d, address 0x%lx, pc 0x%lx, sp 0x%lx", self->name,
+			  self->proc.pid, signo, (unsigned long)addr, (unsigned long)hal_tf_pc(tf),
+			  (unsigned long)hal_tf_sp(tf));
 		proc_exit_group(signo); // also init: it cannot go on
+	}
 	(void)signal_send_thread(self, &info);
 }
 

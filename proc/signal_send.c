@@ -18,14 +18,20 @@ struct queued {
 	struct siginfo info;
 };
 
+static struct slab_cache *queued_cache;
 static _Atomic uint32_t queued_count;
+
+void signal_init(void)
+{
+	queued_cache = slab_cache_create("sigqueue", sizeof(struct queued), 8);
+}
 
 void signal_flush(struct list *queue, uint64_t *pending)
 {
 	struct queued *entry;
 	while ((entry = list_first_entry(queue, struct queued, node))) {
 		list_remove(&entry->node);
-		kfree(entry);
+		slab_free(queued_cache, entry);
 		fetch_sub_release(&queued_count, 1);
 	}
 	*pending = 0;
@@ -38,7 +44,7 @@ static void flush_set(struct list *queue, uint64_t *pending, uint64_t set)
 		if (!(SIGBIT(entry->info.signo) & set))
 			continue;
 		list_remove(&entry->node);
-		kfree(entry);
+		slab_free(queued_cache, entry);
 		fetch_sub_release(&queued_count, 1);
 	}
 	*pending &= ~set;
@@ -52,7 +58,7 @@ static err_t enqueue(struct list *queue, uint64_t *pending, const struct siginfo
 		return 0; // a timer has one queued at most, and waits until it is taken
 	struct queued *entry = NULL;
 	if (load_relaxed(&queued_count) < QUEUED_MAX)
-		entry = kmalloc(sizeof(*entry));
+		entry = slab_alloc(queued_cache);
 	if (entry) {
 		entry->info = *info;
 		list_push_back(queue, &entry->node);
@@ -84,12 +90,13 @@ static bool take(struct list *queue, uint64_t *pending, uint64_t set, struct sig
 			break;
 		found = entry;
 	}
-	*info = (struct siginfo){.signo = signo};
 	if (found) {
 		*info = found->info;
 		list_remove(&found->node);
-		kfree(found);
+		slab_free(queued_cache, found);
 		fetch_sub_release(&queued_count, 1);
+	} else {
+		*info = (struct siginfo){.signo = signo};
 	}
 	if (!is_more)
 		*pending &= ~SIGBIT(signo);
@@ -361,6 +368,9 @@ err_t signal_tgkill(int64_t tgid, int64_t tid, const struct siginfo *info)
 {
 	if (tid <= 0 || tgid == 0 || info->signo < 0 || info->signo > NSIG)
 		return -EINVAL;
+	struct thread *self = current_thread();
+	if (tid == self->proc.tid && (tgid < 0 || tgid == self->proc.pid) && info->signo)
+		return send(self->proc.process, self, info); // raise(3), abort(3)
 	struct thread *thread = tid <= INT32_MAX ? thread_find((uint32_t)tid) : NULL;
 	if (!thread)
 		return -ESRCH;

@@ -244,14 +244,11 @@ void *sched_fpu_save(void)
 	return thread->fpu;
 }
 
-void sched_fpu_reload(void)
+void sched_fpu_load(const void *copy)
 {
 	irqflags_t flags = hal_irq_save();
-	struct thread *thread = current_thread();
-	if (thread->fpu) {
-		hal_fpu_restore(thread->fpu);
-		hal_percpu()->has_fpu = 1;
-	}
+	hal_fpu_load_copy(copy);
+	hal_percpu()->has_fpu = 1;
 	hal_irq_restore(flags);
 }
 

@@ -13,37 +13,36 @@
 #define SS_ONSTACK 1
 #define MINSIGSTKSZ 2048
 
-/** Linux's kernel sigaction: three or four words. */
-static err_t get_action(uaddr_t at, struct sigaction *action)
+/** Linux's kernel sigaction: struct sigaction, or three words without the restorer. */
+static inline err_t get_action(uaddr_t at, struct sigaction *action)
 {
-	uint64_t in[4] = {0};
-	err_t err = mm_copy_in(in, at, ABI_SIGACTION_HAS_RESTORER ? 32 : 24);
-	*action = (struct sigaction){in[0], in[1], ABI_SIGACTION_HAS_RESTORER ? in[2] : 0,
-				     in[ABI_SIGACTION_HAS_RESTORER ? 3 : 2]};
-	if (!ABI_SIGACTION_HAS_RESTORER)
-		action->flags &= ~0x04000000ull; // SA_RESTORER
+	if (ABI_SIGACTION_HAS_RESTORER)
+		return mm_copy_in_quad(action, at);
+	err_t err = mm_copy_in(action, at, 24);
+	action->mask = action->restorer;
+	action->restorer = 0;
+	action->flags &= ~0x04000000ull; // SA_RESTORER
 	return err;
 }
 
-static err_t put_action(uaddr_t at, const struct sigaction *action)
+static inline err_t put_action(uaddr_t at, struct sigaction *action)
 {
-	uint64_t out[4] = {action->handler, action->flags};
-	out[ABI_SIGACTION_HAS_RESTORER ? 2 : 3] = action->restorer;
-	out[ABI_SIGACTION_HAS_RESTORER ? 3 : 2] = action->mask;
-	return mm_copy_out(at, out, ABI_SIGACTION_HAS_RESTORER ? 32 : 24);
+	if (ABI_SIGACTION_HAS_RESTORER)
+		return mm_copy_out_quad(at, action);
+	action->restorer = action->mask;
+	return mm_copy_out(at, action, 24);
 }
 
 SYSCALL4(rt_sigaction, int, signo, uaddr_t, new_at, uaddr_t, old_at, uint64_t, size)
 {
-	struct sigaction action, old;
+	struct sigaction action;
 	if (size != SET_BYTES)
 		return -EINVAL;
 	err_t err = new_at ? get_action(new_at, &action) : 0;
-	if (!err)
-		err = signal_set_action(signo, new_at ? &action : NULL, &old);
-	if (!err && old_at)
-		err = put_action(old_at, &old);
-	return err;
+	if (unlikely(err))
+		return err;
+	err = new_at ? signal_exchange_action(signo, &action) : signal_get_action(signo, &action);
+	return err || !old_at ? err : put_action(old_at, &action);
 }
 
 SYSCALL4(rt_sigprocmask, int, how, uaddr_t, set_at, uaddr_t, old_at, uint64_t, size)

@@ -21,15 +21,12 @@ err_t abi_get_timespec(uaddr_t at, nsec_t *ns)
 
 err_t abi_put_timespec(uaddr_t at, nsec_t ns)
 {
-	struct linux_timespec ts = {(int64_t)(ns / NSEC_PER_SEC), (int64_t)(ns % NSEC_PER_SEC)};
-	return mm_copy_out(at, &ts, sizeof(ts));
+	return mm_put_pair(at, ns / NSEC_PER_SEC, ns % NSEC_PER_SEC);
 }
 
 err_t abi_put_timeval(uaddr_t at, nsec_t ns)
 {
-	struct linux_timeval tv = {(int64_t)(ns / NSEC_PER_SEC),
-				   (int64_t)(ns % NSEC_PER_SEC / NSEC_PER_USEC)};
-	return mm_copy_out(at, &tv, sizeof(tv));
+	return mm_put_pair(at, ns / NSEC_PER_SEC, ns % NSEC_PER_SEC / NSEC_PER_USEC);
 }
 
 err_t abi_get_itimerspec(uaddr_t at, nsec_t *value, nsec_t *interval)

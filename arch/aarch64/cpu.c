@@ -27,6 +27,22 @@ static bool has_pmu(void)
 	return version != 0 && version != 0xf;
 }
 
+// A place that holds a NOP and should open or close user memory.
+struct pan_patch {
+	uint32_t *at;
+	uint32_t instruction, pad;
+};
+
+/** In the boot map, which lets code be written. */
+static void patch_user_accesses(void)
+{
+	extern struct pan_patch _pan_patches_start[], _pan_patches_end[];
+	for (struct pan_patch *patch = _pan_patches_start; patch < _pan_patches_end; patch++) {
+		*patch->at = patch->instruction;
+		hal_cache_sync_code(patch->at, sizeof(*patch->at));
+	}
+}
+
 void arch_cpu_init_early(void)
 {
 	write_sysreg(vbar_el1, arch_vectors);
@@ -39,6 +55,8 @@ void arch_cpu_init_early(void)
 	if (this_cpu() == 0) {
 		arch_has_pmu = has_pmu();
 		arch_has_pan = id_field(read_sysreg(id_aa64mmfr1_el1), 20) != 0;
+		if (arch_has_pan)
+			patch_user_accesses();
 	}
 }
 

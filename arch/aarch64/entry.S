@@ -124,7 +124,6 @@ arch_vectors:
 	mrs	x24, esr_el1
 	save_user_state x24
 	lsr	x25, x24, #ESR_EC_SHIFT
-	mov	x0, sp
 	cmp	x25, #EC_SVC64
 	b.ne	user_exception
 	sub	x9, x8, #IPC_CALL
@@ -143,18 +142,23 @@ arch_vectors:
 
 	.text
 user_syscall:
-	bl	upcall_syscall
+	mov	x6, sp
+	mov	x7, x8
+	bl	upcall_syscall_args
 	return_to_user
 
 user_ipc_call:
+	mov	x0, sp
 	bl	upcall_ipc_call
 	return_frame
 
 user_ipc_reply_recv:
+	mov	x0, sp
 	bl	upcall_ipc_reply_recv
 	return_frame
 
 user_exception:
+	mov	x0, sp
 	bl	arch_trap_user
 	return_to_user
 

@@ -4,32 +4,43 @@
 #include <hal/context.h>
 #include <hal/fpu.h>
 #include <hal/trapframe.h>
+#include <hal/uaccess.h>
 #include <lib/string.h>
 #include <uapi/errno.h>
-
-/** Linux's struct sigcontext (arch/arm64/include/uapi/asm/sigcontext.h), as programs read it. */
-struct sigcontext {
-	uint64_t fault_address;
-	uint64_t regs[31];
-	uint64_t sp;
-	uint64_t pc;
-	uint64_t pstate;
-	uint8_t reserved[4096] __attribute__((aligned(16)));
-};
 
 struct record_head {
 	uint32_t magic;
 	uint32_t size;
 };
+struct fpu_status {
+	uint32_t fpsr, fpcr;
+};
+
+/** How Linux's struct sigcontext (arch/arm64/include/uapi/asm/sigcontext.h) begins: registers, and the
+ *  first of the records that fill the rest of it. */
+struct sigcontext_head {
+	uint64_t fault_address;
+	uint64_t regs[31];
+	uint64_t sp;
+	uint64_t pc;
+	uint64_t pstate;
+	uint64_t padding;
+	struct record_head record;
+	struct fpu_status status;
+};
 
 struct fpsimd_record {
 	struct record_head head;
-	uint32_t fpsr, fpcr;
+	struct fpu_status status;
 	uint8_t vregs[512];
 };
 
-static_assert(offsetof(struct sigcontext, reserved) == 288, "Linux's");
-static_assert(sizeof(struct sigcontext) == 288 + 4096, "Linux's");
+#define RECORDS offsetof(struct sigcontext_head, record)
+#define RECORDS_END (RECORDS + 4096)
+#define FPU_VREGS 512 // of a saved state: behind them stands the status
+
+static_assert(RECORDS == 288, "Linux's");
+static_assert(sizeof(struct sigcontext_head) == HAL_SIGCONTEXT_HEAD, "Linux's");
 static_assert(sizeof(struct fpsimd_record) == 528, "Linux's");
 static_assert(sizeof(struct trapframe) % 16 == 0, "the stack pointer is 16-byte aligned");
 
@@ -64,64 +75,85 @@ uint64_t hal_tf_tls(const struct trapframe *tf, const struct hal_context *ctx)
 
 size_t hal_sigcontext_size(void)
 {
-	return sizeof(struct sigcontext);
+	return RECORDS_END;
 }
 
-void hal_sigcontext_save(void *sc, const struct trapframe *tf, const void *fpu)
+#define REGISTERS (sizeof(((struct trapframe *)0)->x) + 24)
+static_assert(offsetof(struct trapframe, pstate) + 8 == REGISTERS, "in Linux's order");
+static_assert(offsetof(struct sigcontext_head, pstate) + 8 == 8 + REGISTERS, "Linux's");
+
+/** x0 to pstate, written out: each pair is a load and a store. */
+static inline void copy_registers(void *to, const void *from)
 {
-	struct sigcontext *context = sc;
-	memset(context, 0, sizeof(*context));
-	memcpy(context->regs, tf->x, sizeof(tf->x));
-	context->sp = tf->sp;
-	context->pc = tf->pc;
-	context->pstate = tf->pstate;
-	// Always there, as on Linux; the record of zeros behind it ends the list.
-	struct fpsimd_record *record = (struct fpsimd_record *)context->reserved;
-	record->head = (struct record_head){FPSIMD_MAGIC, sizeof(*record)};
-	if (fpu) {
-		const uint8_t *state = fpu;
-		memcpy(record->vregs, state, sizeof(record->vregs));
-		memcpy(&record->fpsr, state + 512, sizeof(record->fpsr));
-		memcpy(&record->fpcr, state + 516, sizeof(record->fpcr));
+	struct pair {
+		uint64_t words[2];
+	};
+	struct pair *out = to;
+	const struct pair *in = from;
+	out[0] = in[0], out[1] = in[1], out[2] = in[2], out[3] = in[3];
+	out[4] = in[4], out[5] = in[5], out[6] = in[6], out[7] = in[7];
+	out[8] = in[8], out[9] = in[9], out[10] = in[10], out[11] = in[11];
+	out[12] = in[12], out[13] = in[13], out[14] = in[14], out[15] = in[15];
+	out[16] = in[16];
+	static_assert(REGISTERS == 17 * sizeof(struct pair), "all");
+}
+
+void hal_sigcontext_save(void *head, const struct trapframe *tf, const void *fpu, uint64_t user_sc)
+{
+	struct sigcontext_head *out = head;
+	(void)user_sc; // holds no pointer into itself
+	out->fault_address = 0;
+	copy_registers(out->regs, tf);
+	out->padding = 0;
+	out->record = (struct record_head){FPSIMD_MAGIC, sizeof(struct fpsimd_record)};
+	out->status = (struct fpu_status){0, 0};
+	if (fpu)
+		out->status = *(const struct fpu_status *)((const uint8_t *)fpu + FPU_VREGS);
+}
+
+/** Find the record of floating-point registers, from the first one on, which is @head. Its offset from
+ *  @user_sc; 0: none, or the list is malformed. */
+static size_t find_fpsimd(uint64_t user_sc, struct record_head head)
+{
+	size_t at = RECORDS;
+	for (;;) {
+		if (head.magic == FPSIMD_MAGIC)
+			return head.size == sizeof(struct fpsimd_record) &&
+					       head.size <= RECORDS_END - at
+				       ? at
+				       : 0;
+		if (head.magic == 0 || head.size < sizeof(head) || head.size % 16 ||
+		    head.size > RECORDS_END - at)
+			return 0;
+		at += head.size;
+		if (at + sizeof(head) > RECORDS_END ||
+		    hal_copy_from_user(&head, (const void *)(user_sc + at), sizeof(head)))
+			return 0;
 	}
 }
 
-/** The record of floating-point registers; NULL: none, or the list is malformed. */
-static const struct fpsimd_record *find_fpsimd(const struct sigcontext *context)
+/** From the record at @at into @state, in its order: registers, then status. */
+static err_t restore_fpu(uint64_t user_sc, size_t at, uint8_t *state)
 {
-	size_t at = 0;
-	while (at + sizeof(struct record_head) <= sizeof(context->reserved)) {
-		const struct record_head *head = (const struct record_head *)&context->reserved[at];
-		if (head->magic == FPSIMD_MAGIC)
-			return head->size == sizeof(struct fpsimd_record) &&
-					       at + head->size <= sizeof(context->reserved)
-				       ? (const struct fpsimd_record *)head
-				       : NULL;
-		if (head->magic == 0 || head->size < sizeof(*head) || head->size % 16 ||
-		    head->size > sizeof(context->reserved) - at)
-			return NULL;
-		at += head->size;
-	}
-	return NULL;
+	const struct fpsimd_record *record = (const struct fpsimd_record *)(user_sc + at);
+	if (hal_copy_from_user(state, record->vregs, FPU_VREGS) ||
+	    hal_copy_from_user(state + FPU_VREGS, &record->status, sizeof(record->status)))
+		return -EFAULT;
+	return 0;
 }
 
-err_t hal_sigcontext_restore(struct trapframe *tf, const void *sc, void *fpu)
+err_t hal_sigcontext_restore(struct trapframe *tf, const void *head, uint64_t user_sc, void *state)
 {
-	const struct sigcontext *context = sc;
-	const struct fpsimd_record *record = find_fpsimd(context);
-	if (!record)
+	const struct sigcontext_head *in = head;
+	size_t at = find_fpsimd(user_sc, in->record);
+	if (!at)
 		return -EINVAL;
-	memcpy(tf->x, context->regs, sizeof(tf->x));
-	tf->sp = context->sp;
-	tf->pc = context->pc;
-	tf->pstate = context->pstate & PSR_USER_BITS; // mode EL0t, interrupts on
+	err_t err = state ? restore_fpu(user_sc, at, state) : 0;
+	if (err)
+		return err;
+	copy_registers(tf, in->regs);
+	tf->pstate &= PSR_USER_BITS; // mode EL0t, interrupts on
 	hal_tf_clear_syscall(tf);
-	if (fpu) {
-		uint8_t *state = fpu;
-		memcpy(state, record->vregs, sizeof(record->vregs));
-		memcpy(state + 512, &record->fpsr, sizeof(record->fpsr));
-		memcpy(state + 516, &record->fpcr, sizeof(record->fpcr));
-	}
 	return 0;
 }
 

@@ -4,20 +4,21 @@
 // and would cost half as much again.
 #include <arch/offsets.h>
 
-.macro user_open tmp
-	adrp	x\tmp, arch_has_pan
-	ldr	w\tmp, [x\tmp, :lo12:arch_has_pan]
-	cbz	w\tmp, .Lopened\@
-	.inst	0xd500409f		// msr pan, #0
-.Lopened\@:
+// A NOP until arch_cpu_init_early() has found PAN.
+.macro pan_patched instruction
+	.pushsection .pan_patches, "a"
+	.quad	7771f
+	.long	\instruction, 0
+	.popsection
+7771:	nop
 .endm
 
-.macro user_close tmp
-	adrp	x\tmp, arch_has_pan
-	ldr	w\tmp, [x\tmp, :lo12:arch_has_pan]
-	cbz	w\tmp, .Lclosed\@
-	.inst	0xd500419f		// msr pan, #1
-.Lclosed\@:
+.macro user_open
+	pan_patched 0xd500409f		// msr pan, #0
+.endm
+
+.macro user_close
+	pan_patched 0xd500419f		// msr pan, #1
 .endm
 
 .macro on_fault first, last, fixup
@@ -33,7 +34,7 @@
 	.globl hal_copy_from_user, hal_copy_to_user
 hal_copy_from_user:
 hal_copy_to_user:
-	user_open 9
+	user_open
 	add	x12, x1, x2
 	add	x13, x0, x2
 	cmp	x2, #64
@@ -74,7 +75,7 @@ hal_copy_to_user:
 	ldrb	w4, [x1]
 	strb	w4, [x0]
 .Lcopy_last:
-8:	user_close 9
+8:	user_close
 	mov	x0, xzr
 	ret
 // Byte by byte up to the one that faults again: what user space could read is copied.
@@ -88,7 +89,7 @@ hal_copy_to_user:
 	subs	x2, x2, #1
 	b.ne	1b
 .Lcopy_end:
-	user_close 9
+	user_close
 	sub	x0, x13, x0
 	ret
 	on_fault .Lcopy_first, .Lcopy_last, .Lcopy_bytes
@@ -97,7 +98,7 @@ hal_copy_to_user:
 // (x0 = to, x1 = bytes) → bytes not cleared.
 	.globl hal_clear_user
 hal_clear_user:
-	user_open 9
+	user_open
 	add	x13, x0, x1
 	cmp	x1, #64
 	b.lo	2f
@@ -121,7 +122,7 @@ hal_clear_user:
 	subs	x1, x1, #1
 	b.ne	5b
 .Lclear_last:
-6:	user_close 9
+6:	user_close
 	mov	x0, xzr
 	ret
 .Lclear_bytes:
@@ -130,7 +131,7 @@ hal_clear_user:
 	cmp	x0, x13
 	b.lo	1b
 .Lclear_end:
-	user_close 9
+	user_close
 	sub	x0, x13, x0
 	ret
 	on_fault .Lclear_first, .Lclear_last, .Lclear_bytes
@@ -140,7 +141,7 @@ hal_clear_user:
 // that the string does not; one that holds a zero byte is finished byte by byte.
 	.globl hal_strncpy_from_user
 hal_strncpy_from_user:
-	user_open 9
+	user_open
 	mov	x3, x0
 	mov	x5, #0x0101010101010101
 	mov	x6, #0x7f7f7f7f7f7f7f7f
@@ -172,19 +173,47 @@ hal_strncpy_from_user:
 	strb	w4, [x0]
 	cbnz	w4, 3b
 .Lstr_last:
-5:	user_close 9
+5:	user_close
 	sub	x0, x0, x3
 	ret
 	on_fault .Lstr_first, .Lstr_last, .Lfault
 
+// (x0 = to, x1 = from), four words, one of the two in user space → 0 or -EFAULT.
+	.globl hal_load_user_quad, hal_store_user_quad
+hal_load_user_quad:
+hal_store_user_quad:
+	user_open
+.Lquad_first:
+	ldp	x2, x3, [x1]
+	ldp	x4, x5, [x1, #16]
+	stp	x2, x3, [x0]
+	stp	x4, x5, [x0, #16]
+.Lquad_last:
+	user_close
+	mov	w0, wzr
+	ret
+	on_fault .Lquad_first, .Lquad_last, .Lfault
+
+// (x0 = two user words, x1, x2 = values) → 0 or -EFAULT.
+	.globl hal_store_user_pair
+hal_store_user_pair:
+	user_open
+.Lpair_first:
+	stp	x1, x2, [x0]
+.Lpair_last:
+	user_close
+	mov	w0, wzr
+	ret
+	on_fault .Lpair_first, .Lpair_last, .Lfault
+
 // (x0 = user word, x1 = &value) → 0 or -EFAULT.
 	.globl hal_load_user32
 hal_load_user32:
-	user_open 9
+	user_open
 .Lload_first:
 	ldr	w2, [x0]
 .Lload_last:
-	user_close 9
+	user_close
 	str	w2, [x1]
 	mov	w0, wzr
 	ret
@@ -193,11 +222,11 @@ hal_load_user32:
 // (x0 = user word, w1 = value)
 	.globl hal_store_user32
 hal_store_user32:
-	user_open 9
+	user_open
 .Lstore_first:
 	str	w1, [x0]
 .Lstore_last:
-	user_close 9
+	user_close
 	mov	w0, wzr
 	ret
 	on_fault .Lstore_first, .Lstore_last, .Lfault
@@ -205,7 +234,7 @@ hal_store_user32:
 // (x0 = user word, w1 = expected, w2 = desired, x3 = &old)
 	.globl hal_cas_user32
 hal_cas_user32:
-	user_open 9
+	user_open
 .Lcas_first:
 1:	ldaxr	w4, [x0]
 	cmp	w4, w1
@@ -213,14 +242,14 @@ hal_cas_user32:
 	stlxr	w5, w2, [x0]
 	cbnz	w5, 1b
 .Lcas_last:
-2:	user_close 9
+2:	user_close
 	str	w4, [x3]
 	mov	w0, wzr
 	ret
 	on_fault .Lcas_first, .Lcas_last, .Lfault
 
 .Lfault:
-	user_close 9
+	user_close
 	mov	x0, #FAULT_RESULT
 	ret
 

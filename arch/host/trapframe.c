@@ -35,10 +35,13 @@ size_t hal_sigcontext_size(void)
 	return sizeof(struct host_sigcontext);
 }
 
-void hal_sigcontext_save(void *sc, const struct trapframe *tf, const void *fpu)
-{
-	struct host_sigcontext *to = sc;
+static_assert(sizeof(struct host_sigcontext) == HAL_SIGCONTEXT_HEAD, "all of it");
 
+void hal_sigcontext_save(void *head, const struct trapframe *tf, const void *fpu, uint64_t user_sc)
+{
+	struct host_sigcontext *to = head;
+
+	(void)user_sc;
 	*to = (struct host_sigcontext){
 		.pc = tf->pc,
 		.sp = tf->sp,
@@ -56,10 +59,11 @@ void hal_sigcontext_save(void *sc, const struct trapframe *tf, const void *fpu)
 		memcpy(to->fpu, fpu, sizeof(to->fpu));
 }
 
-err_t hal_sigcontext_restore(struct trapframe *tf, const void *sc, void *fpu)
+err_t hal_sigcontext_restore(struct trapframe *tf, const void *head, uint64_t user_sc, void *state)
 {
-	const struct host_sigcontext *from = sc;
+	const struct host_sigcontext *from = head;
 
+	(void)user_sc;
 	hal_tf_clear_syscall(tf);
 	tf->pc = from->pc;
 	tf->sp = from->sp;
@@ -71,8 +75,8 @@ err_t hal_sigcontext_restore(struct trapframe *tf, const void *sc, void *fpu)
 	tf->ipc_sender = from->ipc_sender;
 	memcpy(tf->args, from->args, sizeof(tf->args));
 	memcpy(tf->ipc_words, from->ipc_words, sizeof(tf->ipc_words));
-	if (fpu && from->has_fpu)
-		memcpy(fpu, from->fpu, sizeof(from->fpu));
+	if (state && from->has_fpu)
+		memcpy(state, from->fpu, sizeof(from->fpu));
 	return 0;
 }
 

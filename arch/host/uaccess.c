@@ -95,6 +95,22 @@ size_t hal_copy_to_user(void *to, const void *from, size_t len)
 	return user_copy((vaddr_t)to, (char *)from, len, TO_USER);
 }
 
+err_t hal_load_user_quad(uint64_t *to, const uint64_t *from)
+{
+	return hal_copy_from_user(to, from, 4 * sizeof(*to)) ? -EFAULT : 0;
+}
+
+err_t hal_store_user_quad(uint64_t *to, const uint64_t *from)
+{
+	return hal_copy_to_user(to, from, 4 * sizeof(*to)) ? -EFAULT : 0;
+}
+
+err_t hal_store_user_pair(uint64_t *to, uint64_t a, uint64_t b)
+{
+	uint64_t pair[2] = {a, b};
+	return hal_copy_to_user(to, pair, sizeof(pair)) ? -EFAULT : 0;
+}
+
 size_t hal_clear_user(void *to, size_t len)
 {
 	return user_copy((vaddr_t)to, NULL, len, CLEAR);

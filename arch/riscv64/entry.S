@@ -7,13 +7,8 @@
 #include <arch/offsets.h>
 #include <uapi/ipc.h>
 
-// All registers but sp, by \op = sd or ld; tp only where \tp says so.
-.macro	registers op, tp
-	\op	ra, TF_RA(sp)
-	\op	gp, TF_GP(sp)
-	.if	\tp
-	\op	tp, TF_TP(sp)
-	.endif
+// What functions, and switches, keep for their callers, \op = sd or ld.
+.macro	kept_registers op
 	\op	s0, TF_S+0(sp)
 	\op	s1, TF_S+8(sp)
 	\op	s2, TF_S+16(sp)
@@ -26,6 +21,15 @@
 	\op	s9, TF_S+72(sp)
 	\op	s10, TF_S+80(sp)
 	\op	s11, TF_S+88(sp)
+.endm
+
+// The others, but sp; tp only where \tp says so.
+.macro	lost_registers op, tp
+	\op	ra, TF_RA(sp)
+	\op	gp, TF_GP(sp)	// the kernel never touches it, but another program may have run
+	.if	\tp
+	\op	tp, TF_TP(sp)
+	.endif
 	\op	a0, TF_ARGS+0(sp)
 	\op	a1, TF_ARGS+8(sp)
 	\op	a2, TF_ARGS+16(sp)
@@ -41,6 +45,11 @@
 	\op	t4, TF_T4(sp)
 	\op	t5, TF_T5(sp)
 	\op	t6, TF_T6(sp)
+.endm
+
+.macro	registers op, tp
+	kept_registers \op
+	lost_registers \op, \tp
 .endm
 
 	.text
@@ -61,11 +70,22 @@ riscv_trap_entry:
 	addi	t2, t2, 4
 	sd	t2, TF_PC(sp)
 	sd	a0, TF_ORIG_A0(sp)
-	mv	a0, sp
 	srli	t0, a7, 1		// IPC_CALL and IPC_REPLY_RECV differ in bit 0
 	addi	t0, t0, -(IPC_CALL / 2)
 	beqz	t0, ipc_fast
-	jal	upcall_syscall
+	mv	a6, sp
+	jal	upcall_syscall_args
+
+// Unless the frame was changed by a signal or exec, what functions keep is what user mode had in it.
+	ld	t1, TF_CAUSE(sp)
+	li	t0, CAUSE_ECALL_USER
+	bne	t1, t0, restore_syscall
+	csrw	sscratch, sp
+	ld	t0, TF_PC(sp)
+	csrw	sepc, t0
+	lost_registers ld, 1
+	ld	sp, TF_SP(sp)
+	sret
 
 // To user mode by the frame at sp, in which the last switch to its thread has written tp.
 restore_syscall:
@@ -78,6 +98,7 @@ restore_syscall:
 
 ipc_fast:
 	andi	t0, a7, 1
+	mv	a0, sp
 	bnez	t0, ipc_reply_recv
 	jal	upcall_ipc_call
 	mv	sp, a0

@@ -3,6 +3,7 @@
 #include <arch/fpu.h>
 #include <hal/cpu.h>
 #include <hal/trapframe.h>
+#include <hal/uaccess.h>
 #include <lib/string.h>
 #include <uapi/errno.h>
 
@@ -28,6 +29,8 @@ struct sigcontext {
 };
 
 _Static_assert(sizeof(struct sigcontext) == 256 + 528, "sigcontext of Linux");
+_Static_assert(sizeof(struct user_regs) == HAL_SIGCONTEXT_HEAD, "the head");
+_Static_assert(sizeof(struct riscv_fpu_state) == HAL_SIGCONTEXT_FPU_SIZE, "as it is saved");
 
 static void save_regs(struct user_regs *regs, const struct trapframe *tf)
 {
@@ -94,22 +97,20 @@ size_t hal_sigcontext_size(void)
 	return sizeof(struct sigcontext);
 }
 
-void hal_sigcontext_save(void *sc, const struct trapframe *tf, const void *fpu)
+void hal_sigcontext_save(void *head, const struct trapframe *tf, const void *fpu, uint64_t user_sc)
 {
-	struct sigcontext *to = sc;
-	memset(&to->fp, 0, sizeof(to->fp));
-	save_regs(&to->regs, tf);
-	if (fpu)
-		memcpy(&to->fp.d, fpu, sizeof(to->fp.d));
+	(void)fpu; // stands behind
+	(void)user_sc;
+	save_regs(head, tf);
 }
 
-err_t hal_sigcontext_restore(struct trapframe *tf, const void *sc, void *fpu)
+err_t hal_sigcontext_restore(struct trapframe *tf, const void *head, uint64_t user_sc, void *state)
 {
-	const struct sigcontext *from = sc;
-	restore_regs(tf, &from->regs);
+	const void *from = (const void *)(user_sc + offsetof(struct sigcontext, fp));
+	if (state && hal_copy_from_user(state, from, sizeof(struct riscv_fpu_state)))
+		return -EFAULT;
+	restore_regs(tf, head);
 	hal_tf_clear_syscall(tf);
-	if (fpu)
-		memcpy(fpu, &from->fp.d, sizeof(from->fp.d));
 	return 0;
 }
 

@@ -2,8 +2,7 @@
 // The only instructions that touch user memory, between opening and closing sstatus.SUM. Each range
 // that may fault stands in .ex_table with the place to continue (hal_uaccess_fixup).
 //
-// Copies keep a0 (to), a1 (from) and a2 (bytes left) exact at every block boundary. A fault inside a
-// block goes to the byte loop, which repeats the block up to the very byte that cannot be reached.
+// Copies keep a0 (to) and a1 (from) exact at every block boundary. A fault inside a block goes to the byte loop, which repeats the block up to the very byte that cannot be reached.
 #include <arch/csr.h>
 
 .macro	fixup first, end, target
@@ -23,6 +22,25 @@
 	csrc	sstatus, t6
 .endm
 
+.macro	words at
+	ld	t0, \at+0(a1)
+	ld	t1, \at+8(a1)
+	ld	t2, \at+16(a1)
+	ld	t3, \at+24(a1)
+	ld	t4, \at+32(a1)
+	ld	t5, \at+40(a1)
+	ld	a4, \at+48(a1)
+	ld	a5, \at+56(a1)
+	sd	t0, \at+0(a0)
+	sd	t1, \at+8(a0)
+	sd	t2, \at+16(a0)
+	sd	t3, \at+24(a0)
+	sd	t4, \at+32(a0)
+	sd	t5, \at+40(a0)
+	sd	a4, \at+48(a0)
+	sd	a5, \at+56(a0)
+.endm
+
 	.text
 // size_t hal_copy_{from,to}_user(void *to, const void *from, size_t len)
 	.global	hal_copy_from_user
@@ -34,40 +52,51 @@ hal_copy_to_user:
 	andi	t0, t0, 7
 	bnez	t0, copy_unaligned
 copy_aligned:
-	andi	a3, a2, -64
-	beqz	a3, copy_words
+	add	a6, a0, a2		// the end: what is left is its distance
+	li	t0, 128
+	bltu	a2, t0, copy_64
+	andi	a3, a2, -128
 	add	a3, a3, a0
 copy_first:
-1:	ld	t0, 0(a1)
+1:	words	0
+	words	64
+	addi	a1, a1, 128
+	addi	a0, a0, 128
+	bne	a0, a3, 1b
+	andi	a2, a2, 127
+copy_64:
+	andi	t0, a2, 64
+	beqz	t0, 2f
+	words	0
+	addi	a1, a1, 64
+	addi	a0, a0, 64
+2:	andi	t0, a2, 32
+	beqz	t0, 3f
+	ld	t0, 0(a1)
 	ld	t1, 8(a1)
 	ld	t2, 16(a1)
 	ld	t3, 24(a1)
-	ld	t4, 32(a1)
-	ld	t5, 40(a1)
-	ld	a4, 48(a1)
-	ld	a5, 56(a1)
 	sd	t0, 0(a0)
 	sd	t1, 8(a0)
 	sd	t2, 16(a0)
 	sd	t3, 24(a0)
-	sd	t4, 32(a0)
-	sd	t5, 40(a0)
-	sd	a4, 48(a0)
-	sd	a5, 56(a0)
-	addi	a1, a1, 64
-	addi	a2, a2, -64
-	addi	a0, a0, 64
-	bne	a0, a3, 1b
-copy_words:
-	andi	a3, a2, -8
-	beqz	a3, copy_bytes
-	add	a3, a3, a0
-1:	ld	t0, 0(a1)
+	addi	a1, a1, 32
+	addi	a0, a0, 32
+3:	andi	t0, a2, 16
+	beqz	t0, 4f
+	ld	t0, 0(a1)
+	ld	t1, 8(a1)
+	sd	t0, 0(a0)
+	sd	t1, 8(a0)
+	addi	a1, a1, 16
+	addi	a0, a0, 16
+4:	andi	t0, a2, 8
+	beqz	t0, 5f
+	ld	t0, 0(a1)
 	sd	t0, 0(a0)
 	addi	a1, a1, 8
-	addi	a2, a2, -8
 	addi	a0, a0, 8
-	bne	a0, a3, 1b
+5:	andi	a2, a2, 7
 copy_block_end:
 copy_bytes:
 	beqz	a2, copy_done
@@ -135,14 +164,51 @@ align_fault:
 	sub	t0, a3, a0
 	add	a2, a2, t0
 	j	copy_bytes
+copy_block_fault:
+	sub	a2, a6, a0
+	j	copy_bytes
 copy_fault:
 	sub	a0, a3, a0
 	close_user
 	ret
-	fixup	copy_first, copy_block_end, copy_bytes
+	fixup	copy_first, copy_block_end, copy_block_fault
 	fixup	copy_bytes_first, copy_bytes_end, copy_fault
 	fixup	align_first, align_end, align_fault
 	fixup	shift_first, shift_end, copy_bytes
+
+// err_t hal_{load,store}_user_quad(uint64_t *to, const uint64_t *from)
+	.global	hal_load_user_quad
+	.global	hal_store_user_quad
+hal_load_user_quad:
+hal_store_user_quad:
+	open_user
+quad_first:
+	ld	t0, 0(a1)
+	ld	t1, 8(a1)
+	ld	t2, 16(a1)
+	ld	t3, 24(a1)
+	sd	t0, 0(a0)
+	sd	t1, 8(a0)
+	sd	t2, 16(a0)
+	sd	t3, 24(a0)
+quad_end:
+	csrc	sstatus, t6
+	li	a0, 0
+	ret
+	fixup	quad_first, quad_end, user_fault
+
+// err_t hal_store_user_pair(uint64_t *to, uint64_t a, uint64_t b)
+	.global	hal_store_user_pair
+hal_store_user_pair:
+	open_user
+pair_first:
+	sd	a1, 0(a0)
+	sd	a2, 8(a0)
+pair_end:
+	csrc	sstatus, t6
+	li	a0, 0
+	ret
+	fixup	pair_first, pair_end, user_fault
 
 // size_t hal_clear_user(void *to, size_t len)
 	.global	hal_clear_user

@@ -12,14 +12,11 @@
 
 #include <arch/x86.h>
 #include <hal/fpu.h>
+#include <hal/uaccess.h>
 #include <uapi/errno.h>
 
-#define FPU_OFFSET 320
 #define FXSAVE_MXCSR 24
-#define FXSAVE_MXCSR_MASK 28
-#define MXCSR_MASK_DEFAULT 0xffbfu
 #define FXSAVE_SIZE 512
-#define XSAVE_HEADER_SIZE 64
 
 // Linux: arch/x86/include/uapi/asm/sigcontext.h, struct sigcontext_64.
 struct sigcontext {
@@ -31,17 +28,17 @@ struct sigcontext {
 	uint64_t reserved[8];
 };
 
-_Static_assert(sizeof(struct sigcontext) == HAL_SIGCONTEXT_SIGMASK_OFFSET, "ABI");
+_Static_assert(sizeof(struct sigcontext) == HAL_SIGCONTEXT_HEAD, "ABI");
 
 size_t hal_sigcontext_size(void)
 {
-	return FPU_OFFSET + hal_fpu_state_size();
+	return HAL_SIGCONTEXT_FPU + hal_fpu_state_size();
 }
 
-void hal_sigcontext_save(void *sc, const struct trapframe *tf, const void *fpu)
+void hal_sigcontext_save(void *head, const struct trapframe *tf, const void *fpu, uint64_t user_sc)
 {
 	bool is_syscall = hal_tf_is_syscall(tf);
-	struct sigcontext out = {
+	*(struct sigcontext *)head = (struct sigcontext){
 		.r8 = tf->r8, .r9 = tf->r9, .r10 = tf->r10,
 		.r11 = is_syscall ? tf->rflags : tf->r11,
 		.r12 = tf->r12, .r13 = tf->r13, .r14 = tf->r14, .r15 = tf->r15,
@@ -53,76 +50,60 @@ void hal_sigcontext_save(void *sc, const struct trapframe *tf, const void *fpu)
 		.err = is_syscall ? 0 : tf->nr,
 		.trapno = is_syscall ? 0 : tf->vector,
 		.cr2 = x86_read_cr2(),
-		.fpstate = fpu ? FPU_OFFSET : 0, // until x86_sigcontext_set_address()
+		.fpstate = fpu ? user_sc + HAL_SIGCONTEXT_FPU : 0,
 	};
-
-	memcpy(sc, &out, sizeof(out));
-	memset((char *)sc + sizeof(out), 0, FPU_OFFSET - sizeof(out));
-	if (fpu)
-		memcpy((char *)sc + FPU_OFFSET, fpu, hal_fpu_state_size());
-	else
-		memset((char *)sc + FPU_OFFSET, 0, hal_fpu_state_size());
 }
 
-void x86_sigcontext_set_address(void *sc, uint64_t user_sc)
+/** Make @state, which came from user space, such that loading it cannot fault. -EINVAL: it is nothing
+ *  that was ever saved. */
+static err_t check_fpu(char *state)
 {
-	struct sigcontext *out = sc;
-	if (out->fpstate != 0)
-		out->fpstate = user_sc + FPU_OFFSET;
+	*(uint32_t *)(state + FXSAVE_MXCSR) &= x86_fpu_mxcsr_mask;
+	if (!x86_fpu_xcr0)
+		return 0;
+	const uint64_t *header = (const uint64_t *)(state + FXSAVE_SIZE);
+	uint64_t reserved = header[1] | header[2] | header[3] | header[4] | header[5] | header[6] |
+			    header[7] | (header[0] & ~x86_fpu_xcr0);
+	return reserved ? -EINVAL : 0;
 }
 
-/** Take @from (untrusted) over into @fpu, so that restoring it cannot fault. */
-static err_t restore_fpu(char *fpu, const char *from)
+static err_t restore_fpu(uint64_t user_sc, bool is_there, void *state)
 {
-	uint32_t mxcsr, mask; // the bits of MXCSR that exist (Intel SDM 1, 11.6.6); 0: the default
-	memcpy(&mxcsr, from + FXSAVE_MXCSR, sizeof(mxcsr));
-	memcpy(&mask, fpu + FXSAVE_MXCSR_MASK, sizeof(mask));
-
-	if (x86_fpu_xcr0) {
-		uint64_t header[XSAVE_HEADER_SIZE / sizeof(uint64_t)];
-		memcpy(header, from + FXSAVE_SIZE, sizeof(header));
-		if (header[0] & ~x86_fpu_xcr0)
-			return -EINVAL;
-		for (unsigned i = 1; i < array_len(header); i++) {
-			if (header[i] != 0)
-				return -EINVAL;
-		}
+	if (!is_there) {
+		hal_fpu_init_state(state);
+		return 0;
 	}
-	memcpy(fpu, from, hal_fpu_state_size());
-	mxcsr &= mask ? mask : MXCSR_MASK_DEFAULT;
-	memcpy(fpu + FXSAVE_MXCSR, &mxcsr, sizeof(mxcsr));
-	memcpy(fpu + FXSAVE_MXCSR_MASK, &mask, sizeof(mask));
-	return 0;
+	const void *from = (const void *)(user_sc + HAL_SIGCONTEXT_FPU);
+	if (hal_copy_from_user(state, from, hal_fpu_state_size()))
+		return -EFAULT;
+	return check_fpu(state);
 }
 
-err_t hal_sigcontext_restore(struct trapframe *tf, const void *sc, void *fpu)
+err_t hal_sigcontext_restore(struct trapframe *tf, const void *head, uint64_t user_sc, void *state)
 {
-	struct sigcontext in;
-	memcpy(&in, sc, sizeof(in));
-
-	if (fpu && in.fpstate != 0) {
-		err_t err = restore_fpu(fpu, (const char *)sc + FPU_OFFSET);
-		if (err)
-			return err;
-	} else if (fpu) {
-		hal_fpu_init_state(fpu);
-	}
-	hal_tf_init_user(tf, in.rip, in.rsp);
-	tf->r8 = in.r8;
-	tf->r9 = in.r9;
-	tf->r10 = in.r10;
-	tf->r11 = in.r11;
-	tf->r12 = in.r12;
-	tf->r13 = in.r13;
-	tf->r14 = in.r14;
-	tf->r15 = in.r15;
-	tf->rdi = in.rdi;
-	tf->rsi = in.rsi;
-	tf->rbp = in.rbp;
-	tf->rbx = in.rbx;
-	tf->rdx = in.rdx;
-	tf->rax = in.rax;
-	tf->rcx = in.rcx;
-	tf->rflags = (in.rflags & X86_RFLAGS_USER_MASK) | X86_RFLAGS_USER;
+	const struct sigcontext *in = head;
+	err_t err = state ? restore_fpu(user_sc, in->fpstate != 0, state) : 0;
+	if (err)
+		return err;
+	tf->cs = X86_USER_CS;
+	tf->ss = X86_USER_DS;
+	tf->rsp = in->rsp;
+	hal_tf_set_pc(tf, in->rip);
+	tf->r8 = in->r8;
+	tf->r9 = in->r9;
+	tf->r10 = in->r10;
+	tf->r11 = in->r11;
+	tf->r12 = in->r12;
+	tf->r13 = in->r13;
+	tf->r14 = in->r14;
+	tf->r15 = in->r15;
+	tf->rdi = in->rdi;
+	tf->rsi = in->rsi;
+	tf->rbp = in->rbp;
+	tf->rbx = in->rbx;
+	tf->rdx = in->rdx;
+	tf->rax = in->rax;
+	tf->rcx = in->rcx;
+	tf->rflags = (in->rflags & X86_RFLAGS_USER_MASK) | X86_RFLAGS_USER;
 	return 0;
 }

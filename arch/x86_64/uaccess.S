@@ -35,10 +35,11 @@
 hal_copy_from_user:
 hal_copy_to_user:
 	STAC_PATCHED
+	cmpq $64, %rdx
+	jb 20f
 	cmpq $256, %rdx
 	jae 9f
 	subq $64, %rdx
-	jb 2f
 1:	movq (%rsi), %rax
 	movq 8(%rsi), %rcx
 	movq 16(%rsi), %r8
@@ -60,15 +61,37 @@ hal_copy_to_user:
 	subq $64, %rdx
 	jae 1b
 2:	addq $64, %rdx
-	subq $8, %rdx
-	jb 4f
-3:	movq (%rsi), %rax
+// Fewer than 64.
+20:	testb $32, %dl
+	jz 23f
+21:	movq (%rsi), %rax
+	movq 8(%rsi), %rcx
+	movq 16(%rsi), %r8
+	movq 24(%rsi), %r9
 	movq %rax, (%rdi)
-	addq $8, %rsi
+	movq %rcx, 8(%rdi)
+	movq %r8, 16(%rdi)
+	movq %r9, 24(%rdi)
+22:	addq $32, %rsi
+	addq $32, %rdi
+	subl $32, %edx
+23:	testb $16, %dl
+	jz 26f
+24:	movq (%rsi), %rax
+	movq 8(%rsi), %rcx
+	movq %rax, (%rdi)
+	movq %rcx, 8(%rdi)
+25:	addq $16, %rsi
+	addq $16, %rdi
+	subl $16, %edx
+26:	testb $8, %dl
+	jz 29f
+27:	movq (%rsi), %rax
+	movq %rax, (%rdi)
+28:	addq $8, %rsi
 	addq $8, %rdi
-	subq $8, %rdx
-	jae 3b
-4:	addq $8, %rdx
+	subl $8, %edx
+29:	testl %edx, %edx
 	jz 6f
 5:	movb (%rsi), %al
 	movb %al, (%rdi)
@@ -82,8 +105,6 @@ hal_copy_to_user:
 // A fault in a block: RDX has the block taken off already.
 7:	addq $64, %rdx
 	jmp 5b
-8:	addq $8, %rdx
-	jmp 5b
 // Large: an iteration of REP MOVSQ counts as one instruction and moves 8 bytes. RCX = words left.
 9:	movq %rdx, %rcx
 	shrq $3, %rcx
@@ -95,7 +116,9 @@ hal_copy_to_user:
 12:	leaq (%rdx,%rcx,8), %rdx
 	jmp 5b
 	FIXUP 1b, 2b, 7b
-	FIXUP 3b, 4b, 8b
+	FIXUP 21b, 22b, 5b
+	FIXUP 24b, 25b, 5b
+	FIXUP 27b, 28b, 5b
 	FIXUP 5b, 6b, 6b
 	FIXUP 10b, 11b, 12b
 
@@ -184,6 +207,37 @@ hal_strncpy_from_user:
 	jmp 2b
 	FIXUP 10b, 11b, 1b
 	FIXUP 1b, 2b, 3b
+
+// err_t hal_{load,store}_user_quad(uint64_t *to, const uint64_t *from)
+	.globl hal_load_user_quad, hal_store_user_quad
+	.balign 16
+hal_load_user_quad:
+hal_store_user_quad:
+	STAC_PATCHED
+1:	movq (%rsi), %rax
+	movq 8(%rsi), %rcx
+	movq 16(%rsi), %rdx
+	movq 24(%rsi), %r8
+	movq %rax, (%rdi)
+	movq %rcx, 8(%rdi)
+	movq %rdx, 16(%rdi)
+	movq %r8, 24(%rdi)
+2:	CLAC_PATCHED
+	xorl %eax, %eax
+	ret
+	FIXUP 1b, 2b, user32_fault
+
+// err_t hal_store_user_pair(uint64_t *to, uint64_t a, uint64_t b)
+	.globl hal_store_user_pair
+	.balign 16
+hal_store_user_pair:
+	STAC_PATCHED
+1:	movq %rsi, (%rdi)
+	movq %rdx, 8(%rdi)
+2:	CLAC_PATCHED
+	xorl %eax, %eax
+	ret
+	FIXUP 1b, 2b, user32_fault
 
 // err_t hal_load_user32(const uint32_t *from, uint32_t *value)
 	.globl hal_load_user32

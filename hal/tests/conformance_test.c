@@ -98,7 +98,7 @@ TEST(hal, sigcontext_brings_all_registers_back)
 {
 	static _Alignas(64) uint8_t sc[8192], fpu[4096], fpu_back[4096];
 	EXPECT(hal_sigcontext_size() <= sizeof(sc));
-	EXPECT(hal_fpu_state_size() <= sizeof(fpu));
+	EXPECT(hal_fpu_state_size() <= HAL_FPU_STATE_MAX);
 	struct trapframe tf, other;
 	fill_frame(&tf, 100);
 	fill_frame(&other, 200);
@@ -106,8 +106,9 @@ TEST(hal, sigcontext_brings_all_registers_back)
 	hal_tf_set_sp(&other, 0x60000);
 	hal_fpu_init_state(fpu);
 	hal_fpu_init_state(fpu_back);
-	hal_sigcontext_save(sc, &tf, fpu);
-	EXPECT_EQ(hal_sigcontext_restore(&other, sc, fpu_back), 0);
+	hal_sigcontext_save(sc, &tf, fpu, (uintptr_t)sc);
+	memcpy(sc + HAL_SIGCONTEXT_FPU, fpu, HAL_SIGCONTEXT_FPU_SIZE);
+	EXPECT_EQ(hal_sigcontext_restore(&other, sc, (uintptr_t)sc, fpu_back), 0);
 	EXPECT_EQ(hal_tf_pc(&other), 0x10000);
 	EXPECT_EQ(hal_tf_sp(&other), 0x20000);
 	EXPECT_EQ(hal_tf_ipc_tag(&other), 108);
@@ -122,12 +123,12 @@ TEST(hal, sigcontext_gives_no_privilege)
 	static _Alignas(64) uint8_t sc[8192];
 	struct trapframe tf;
 	fill_frame(&tf, 100);
-	hal_sigcontext_save(sc, &tf, NULL);
+	hal_sigcontext_save(sc, &tf, NULL, (uintptr_t)sc);
 	for (size_t i = 0; i < hal_sigcontext_size(); i += sizeof(uint64_t)) {
 		uint64_t kept, hostile = UINT64_MAX;
 		memcpy(&kept, sc + i, sizeof(kept));
 		memcpy(sc + i, &hostile, min(sizeof(hostile), hal_sigcontext_size() - i));
-		(void)!hal_sigcontext_restore(&tf, sc, NULL);
+		(void)!hal_sigcontext_restore(&tf, sc, (uintptr_t)sc, NULL);
 		EXPECT(hal_tf_is_user(&tf));
 		memcpy(sc + i, &kept, sizeof(kept));
 	}

@@ -306,7 +306,7 @@ static void *const linked[] = {
 	(void *)hal_tlb_flush_kernel_page,
 	(void *)hal_uaccess_fixup,
 	(void *)hal_uaccess_has_fixup,
-	(void *)hal_sigcontext_set_address,
+	(void *)hal_fpu_load_copy,
 };
 
 TEST(hal, nothing_is_missing)

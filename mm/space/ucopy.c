@@ -10,27 +10,6 @@ static inline void *user(uaddr_t addr)
 	return (void *)(uintptr_t)addr;
 }
 
-err_t mm_copy_in(void *to, uaddr_t from, size_t len)
-{
-	if (!mm_user_range_ok(from, len))
-		return -EFAULT;
-	return hal_copy_from_user(to, user(from), len) == 0 ? 0 : -EFAULT;
-}
-
-err_t mm_copy_out(uaddr_t to, const void *from, size_t len)
-{
-	if (!mm_user_range_ok(to, len))
-		return -EFAULT;
-	return hal_copy_to_user(user(to), from, len) == 0 ? 0 : -EFAULT;
-}
-
-err_t mm_clear_user(uaddr_t to, size_t len)
-{
-	if (!mm_user_range_ok(to, len))
-		return -EFAULT;
-	return hal_clear_user(user(to), len) == 0 ? 0 : -EFAULT;
-}
-
 /** What of [@addr, @addr+@len) lies in user space. */
 static size_t clip(uaddr_t addr, size_t len)
 {

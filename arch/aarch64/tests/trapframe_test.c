@@ -26,9 +26,10 @@ TEST(aarch64, sigcontext_round_trip)
 	for (size_t i = 0; i < sizeof(fpu_before); i++)
 		fpu_before[i] = i < 520 ? (uint8_t)(i * 3) : 0;
 	EXPECT_EQ(hal_sigcontext_size(), sizeof(context));
-	hal_sigcontext_save(context, &before, fpu_before);
+	hal_sigcontext_save(context, &before, fpu_before, (uintptr_t)context);
+	memcpy(context + HAL_SIGCONTEXT_FPU, fpu_before, HAL_SIGCONTEXT_FPU_SIZE);
 	memset(fpu_after, 0, sizeof(fpu_after));
-	EXPECT_EQ(hal_sigcontext_restore(&after, context, fpu_after), 0);
+	EXPECT_EQ(hal_sigcontext_restore(&after, context, (uintptr_t)context, fpu_after), 0);
 	EXPECT(memcmp(before.x, after.x, sizeof(before.x)) == 0);
 	EXPECT_EQ(after.sp, before.sp);
 	EXPECT_EQ(after.pc, before.pc);
@@ -42,8 +43,8 @@ TEST(aarch64, sigcontext_grants_no_privilege)
 	struct trapframe tf;
 	fill(&tf);
 	tf.pstate = ~0ul;
-	hal_sigcontext_save(context, &tf, NULL);
-	EXPECT_EQ(hal_sigcontext_restore(&tf, context, NULL), 0);
+	hal_sigcontext_save(context, &tf, NULL, (uintptr_t)context);
+	EXPECT_EQ(hal_sigcontext_restore(&tf, context, (uintptr_t)context, NULL), 0);
 	EXPECT(hal_tf_is_user(&tf));
 	EXPECT_EQ(tf.pstate & (PSR_MODE_MASK | PSR_DAIF | 1 << 4), 0);
 }
@@ -54,11 +55,26 @@ TEST(aarch64, sigcontext_refuses_broken_records)
 	struct trapframe tf;
 	fill(&tf);
 	for (size_t i = 0; i < array_len(sizes); i++) {
-		hal_sigcontext_save(context, &tf, NULL);
+		hal_sigcontext_save(context, &tf, NULL, (uintptr_t)context);
 		uint32_t head[2] = {0x12345678, sizes[i]};
 		memcpy(context + 288, head, sizeof(head));
-		EXPECT_EQ(hal_sigcontext_restore(&tf, context, NULL), -EINVAL);
+		EXPECT_EQ(hal_sigcontext_restore(&tf, context, (uintptr_t)context, NULL),
+			  -EINVAL);
 	}
+}
+
+TEST(aarch64, sigcontext_skips_other_records)
+{
+	struct trapframe tf;
+	fill(&tf);
+	memset(context, 0, sizeof(context));
+	hal_sigcontext_save(context, &tf, NULL, (uintptr_t)context);
+	memcpy(context + 288 + 32, context + 288, 16);
+	uint32_t other[2] = {0x45535201, 32};
+	memcpy(context + 288, other, sizeof(other));
+	context[288 + 32 + 16 + 511] = 7;
+	EXPECT_EQ(hal_sigcontext_restore(&tf, context, (uintptr_t)context, fpu_after), 0);
+	EXPECT_EQ(fpu_after[511], 7);
 }
 
 TEST(aarch64, ipc_words_are_copied_by_count)

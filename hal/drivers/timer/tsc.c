@@ -21,7 +21,7 @@
 #define SAMPLE_TRIES 10
 #define WARP_ROUNDS 64
 
-bool x86_clock_is_tsc;
+bool x86_clock_is_tsc = true; // until hal_clock_init() knows: it may be read, but counts for nothing
 
 static const struct pc_counter *reference; // what was calibrated by
 static const struct pc_counter *chipset; // clock in place of the TSC, or NULL

@@ -52,15 +52,19 @@ static inline void hal_tf_set_ipc_word(struct trapframe *tf, unsigned i, uint64_
 static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trapframe *from,
 					 unsigned n);
 
-/** Signal frames: the machine part of Linux's ucontext (struct sigcontext of this architecture).
- *  @fpu is the thread's floating-point state or NULL. Sizes are hal_sigcontext_size() bytes.
- *  Restore takes only registers that user space may set: never privilege or interrupt bits. */
+/** Signal frames: the machine part of Linux's ucontext (struct sigcontext of this architecture), which
+ *  takes hal_sigcontext_size() bytes of user space at @user_sc. It begins with a head of
+ *  HAL_SIGCONTEXT_HEAD bytes; HAL_SIGCONTEXT_FPU bytes behind its start stand HAL_SIGCONTEXT_FPU_SIZE
+ *  bytes of floating-point state as it is saved (zeros, HAL_SIGCONTEXT_FPU_ALWAYS, or nothing if the
+ *  thread has none), then HAL_SIGCONTEXT_ZEROS bytes of zeros: so the large parts need no copy between.
+ *  save() fills the head; @fpu only says whether there is state. restore() takes registers from the head,
+ *  never privilege or interrupt bits, and, unless @state is NULL, floating-point state from user space into
+ *  the HAL_FPU_STATE_MAX bytes at @state, so that loading it cannot fault. 0, -EFAULT, -EINVAL. */
 size_t hal_sigcontext_size(void);
-void hal_sigcontext_save(void *sc, const struct trapframe *tf, const void *fpu);
-err_t hal_sigcontext_restore(struct trapframe *tf, const void *sc, void *fpu);
+void hal_sigcontext_save(void *head, const struct trapframe *tf, const void *fpu, uint64_t user_sc);
+must_check err_t hal_sigcontext_restore(struct trapframe *tf, const void *head, uint64_t user_sc,
+					void *state);
 
-/** The context will stand at @user_sc in user space (x86_64's points into itself). */
-static inline void hal_sigcontext_set_address(void *sc, uint64_t user_sc);
 /** Where a function about to be entered returns to (HAL_SIGFRAME_RETURN_ON_STACK: not by this). */
 static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr);
 

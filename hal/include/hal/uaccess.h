@@ -16,6 +16,11 @@ size_t hal_clear_user(void *to, size_t len);
 /** Length of the string at @from without its NUL, at most @max (then no NUL was seen), copied to
  *  @to; -EFAULT. */
 int64_t hal_strncpy_from_user(char *to, const char *from, size_t max);
+/** Two words at an aligned address, one after the other: 0 or -EFAULT. */
+err_t hal_store_user_pair(uint64_t *to, uint64_t a, uint64_t b);
+/** Four of them. */
+err_t hal_load_user_quad(uint64_t *to, const uint64_t *from);
+err_t hal_store_user_quad(uint64_t *to, const uint64_t *from);
 /** One aligned 32-bit word, atomically: 0 or -EFAULT. */
 err_t hal_load_user32(const uint32_t *from, uint32_t *value);
 err_t hal_store_user32(uint32_t *to, uint32_t value);

@@ -15,6 +15,9 @@ noreturn_fn void upcall_secondary(cpuid_t cpu);
 /** A system call that is not on the fast path. Interrupts off at entry and at return; on return all
  *  work for user mode is done and the frame may be restored. Linux and slow native calls alike. */
 void upcall_syscall(struct trapframe *tf);
+/** The same for ports with eight argument registers: arguments and number as user mode left them. */
+void upcall_syscall_args(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f,
+			 struct trapframe *tf, uint64_t nr);
 
 /** What entry code does after a fast-path call; in two registers on every port. */
 struct upcall_resume {

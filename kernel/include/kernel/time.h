@@ -3,17 +3,39 @@
 // hal/clock.h. No tick: the hardware is set to the earliest deadline, or to nothing.
 #pragma once
 
+#include <hal/clock.h>
 #include <kernel/lock.h>
 #include <lib/rbtree.h>
 #include <lib/types.h>
 
-/** Nanoseconds since boot: monotonic, the same on all CPUs. Any context. */
-nsec_t time_now(void);
-/** Seconds and nanoseconds since 1970 = time_now() + this offset. */
-nsec_t time_realtime_offset(void);
-void time_set_realtime_offset(nsec_t offset);
+/** How ticks become nanoseconds: set once, by time_init(). */
+struct time_base {
+	uint64_t boot_ticks;
+	uint64_t ns_per_tick; // << TIME_FACTOR_SHIFT; 0: no clock yet, it is always 0
+	_Atomic uint64_t realtime_offset;
+};
+#define TIME_FACTOR_SHIFT 32
+extern struct time_base time_base;
+
 /** Ticks of hal_clock_read() in nanoseconds (a difference or a time). */
-nsec_t time_from_ticks(uint64_t ticks);
+static inline nsec_t time_from_ticks(uint64_t ticks)
+{
+	return (nsec_t)(((unsigned __int128)ticks * time_base.ns_per_tick) >> TIME_FACTOR_SHIFT);
+}
+
+/** Nanoseconds since boot: monotonic, the same on all CPUs. Any context. */
+static inline nsec_t time_now(void)
+{
+	return time_from_ticks(hal_clock_read() - time_base.boot_ticks);
+}
+
+/** Seconds and nanoseconds since 1970 = time_now() + this offset. */
+static inline nsec_t time_realtime_offset(void)
+{
+	return load_relaxed(&time_base.realtime_offset);
+}
+void time_set_realtime_offset(nsec_t offset);
+/** Nanoseconds in ticks. */
 uint64_t time_to_ticks(nsec_t ns);
 
 struct timer {

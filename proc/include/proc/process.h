@@ -20,13 +20,14 @@ struct rlimit {
 	uint64_t current, max;
 };
 
-/** Linux's kernel sigaction, decoded. */
+/** Linux's kernel sigaction, in the order that most machines have it in user space, too. */
 struct sigaction {
 	uint64_t handler; // 0 = default, 1 = ignore
 	uint64_t flags; // SA_*
 	uint64_t restorer;
 	uint64_t mask;
 };
+static_assert(sizeof(struct sigaction) == 32, "four words");
 /** Handlers: shared by CLONE_SIGHAND. */
 struct sighand {
 	_Atomic uint32_t refs;

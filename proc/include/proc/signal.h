@@ -18,7 +18,9 @@ must_check err_t signal_tgkill(int64_t tgid, int64_t tid, const struct siginfo *
 /** A deliverable signal waits for the current thread: a sleep that can be interrupted must end. */
 bool signal_is_pending(void);
 
-must_check err_t signal_set_action(int signo, const struct sigaction *action, struct sigaction *old);
+must_check err_t signal_get_action(int signo, struct sigaction *action);
+/** Set *@action, which becomes what was there before. */
+must_check err_t signal_exchange_action(int signo, struct sigaction *action);
 /** @how: SIG_BLOCK 0, SIG_UNBLOCK 1, SIG_SETMASK 2. */
 must_check err_t signal_set_mask(int how, uint64_t set, uint64_t *old);
 uint64_t signal_pending_set(void);

@@ -12,5 +12,5 @@ must_check err_t sched_fpu_copy(struct thread *child);
 void sched_fpu_drop(void);
 /** Signal frames: current->fpu, brought up to date from the unit; NULL = it has none. */
 void *sched_fpu_save(void);
-/** The other way: load the unit from current->fpu, which the caller has changed. */
-void sched_fpu_reload(void);
+/** The other way: load the unit of current, which has a state, from @copy. */
+void sched_fpu_load(const void *copy);

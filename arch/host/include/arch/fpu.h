@@ -16,6 +16,12 @@ static inline void hal_fpu_restore(const void *state)
 	host_fpu_restore(state);
 }
 
+#define HAL_FPU_STATE_MAX 64
+static inline void hal_fpu_load_copy(const void *copy)
+{
+	hal_fpu_restore(copy);
+}
+
 static inline void hal_fpu_switch(void *prev, const void *next)
 {
 	host_fpu_save(prev);

@@ -30,6 +30,13 @@ static inline void hal_fpu_restore(const void *state)
 	csr_clear(sstatus, SSTATUS_FS & ~SSTATUS_FS_CLEAN);
 }
 
+#define HAL_FPU_STATE_MAX sizeof(struct riscv_fpu_state)
+static inline void hal_fpu_load_copy(const void *copy)
+{
+	csr_set(sstatus, SSTATUS_FS); // and dirty it stays
+	riscv_fpu_restore(copy);
+}
+
 static inline void hal_fpu_switch(void *prev, const void *next)
 {
 	// What was saved before and not changed since needs no store; the loads make it dirty again.

@@ -213,28 +213,22 @@ static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trap
 	}
 }
 
-/** The signal mask stands here in Linux's ucontext, inside what hal_sigcontext_size() covers;
- *  whoever builds the frame writes it after hal_sigcontext_save(). */
-#define HAL_SIGCONTEXT_SIGMASK_OFFSET 256
-/** Tell the frame where in user space it will stand: it holds a pointer into itself. */
-void x86_sigcontext_set_address(void *sc, uint64_t user_sc);
-
 /** Layout of a signal frame, Linux's: what stands before ucontext, and where the mask and the machine
  *  context are in it. */
 #define HAL_SIGFRAME_INFO_FIRST 0 // siginfo stands behind the machine context
 #define HAL_SIGFRAME_UCONTEXT 8 // behind the return address
 #define HAL_UCONTEXT_MCONTEXT 40
-#define HAL_UCONTEXT_SIGMASK (40 + HAL_SIGCONTEXT_SIGMASK_OFFSET)
+#define HAL_UCONTEXT_SIGMASK (40 + HAL_SIGCONTEXT_HEAD)
 #define HAL_SIGFRAME_RETURN_ON_STACK 1
+#define HAL_SIGCONTEXT_HEAD 256 // the registers; then the mask
+#define HAL_SIGCONTEXT_FPU 320
+#define HAL_SIGCONTEXT_FPU_SIZE hal_fpu_state_size()
+#define HAL_SIGCONTEXT_FPU_ALWAYS 0
+#define HAL_SIGCONTEXT_ZEROS 0
 #define HAL_SIGRETURN_CODE {0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05} // mov $15,%eax; syscall
 
 static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr)
 {
 	(void)tf; // on the stack
 	(void)addr;
-}
-
-static inline void hal_sigcontext_set_address(void *sc, uint64_t user_sc)
-{
-	x86_sigcontext_set_address(sc, user_sc);
 }
