@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Write uapi/arch/*/uapi/syscalls.def: the system calls that abi/linux defines, by the numbers of the
-installed Linux headers. Run after adding a SYSCALLn(); the tables are kept in the tree."""
+installed Linux headers; then docs/linux-abi.md. Run after adding a SYSCALLn(); the tables are kept in the tree."""
 import pathlib
 import re
+import subprocess
+import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 INCLUDE = pathlib.Path('/usr/include')
@@ -39,6 +41,7 @@ def main():
                       '// Written by ci/syscall_tables.py.\n')
             out.writelines('SYSCALL(%d, %s)\n' % row for row in rows)
         print('%s: %d system calls' % (arch, len(rows)))
+    subprocess.run([sys.executable, str(ROOT / 'ci/linux_abi.py')], check=True)
 
 
 main()

@@ -142,12 +142,14 @@ SYSCALL4(pwritev, uint32_t, fd, uaddr_t, at, uint32_t, count, int64_t, pos)
 	return pos < 0 ? -EINVAL : transfer_pieces(fd, at, count, pos, true);
 }
 
+// Partly: flags: EOPNOTSUPP.
 SYSCALL6(preadv2, uint32_t, fd, uaddr_t, at, uint32_t, count, int64_t, pos, uint64_t, high, uint32_t, flags)
 {
 	(void)high;
 	return flags ? -EOPNOTSUPP : pos < -1 ? -EINVAL : transfer_pieces(fd, at, count, pos, false);
 }
 
+// Partly: flags: EOPNOTSUPP.
 SYSCALL6(pwritev2, uint32_t, fd, uaddr_t, at, uint32_t, count, int64_t, pos, uint64_t, high, uint32_t, flags)
 {
 	(void)high;
@@ -201,6 +203,7 @@ SYSCALL4(sendfile, uint32_t, out_fd, uint32_t, in_fd, uaddr_t, pos_at, uint64_t,
 	return copy(in_fd, pos_at, out_fd, 0, len);
 }
 
+// Partly: no flags, as in Linux; files are copied, never shared.
 SYSCALL6(copy_file_range, uint32_t, in_fd, uaddr_t, in_pos, uint32_t, out_fd, uaddr_t, out_pos, uint64_t, len,
 	 uint32_t, flags)
 {
@@ -409,6 +412,7 @@ static int64_t fcntl_file(struct file *file, uint32_t fd, uint32_t command, uint
 	}
 }
 
+// Partly: record locks are had without a look at other holders; no leases, F_SETOWN changes nothing.
 SYSCALL3(fcntl, uint32_t, fd, uint32_t, command, uint64_t, arg)
 {
 	struct file_ref ref;
@@ -465,6 +469,7 @@ static int64_t ioctl_file(struct file *file, uint32_t fd, uint32_t command, uint
 	}
 }
 
+// Partly: terminals, pseudo-terminals, FIONBIO, FIOCLEX and what devices say; the rest: ENOTTY.
 SYSCALL3(ioctl, uint32_t, fd, uint32_t, command, uint64_t, arg)
 {
 	struct file_ref ref;
@@ -542,12 +547,14 @@ SYSCALL0(sync)
 	return 0;
 }
 
+// Partly: accepted; files are in memory.
 SYSCALL4(fadvise64, uint32_t, fd, uint64_t, offset, uint64_t, len, int, advice)
 {
 	(void)offset, (void)len;
 	return advice < 0 || advice > 5 ? -EINVAL : sync_file(fd);
 }
 
+// Partly: accepted; files are in memory.
 SYSCALL3(readahead, uint32_t, fd, uint64_t, offset, uint64_t, len)
 {
 	(void)offset, (void)len;

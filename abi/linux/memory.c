@@ -83,6 +83,7 @@ static err_t get_object(uint32_t fd, unsigned prot, unsigned flags, struct mm_ma
 	return request->object ? 0 : -ENOMEM;
 }
 
+// Partly: MAP_HUGETLB, MAP_STACK and other hints change nothing; no MAP_SYNC.
 SYSCALL6(mmap, uint64_t, addr, uint64_t, size, uint32_t, prot, uint32_t, flags, uint32_t, fd, uint64_t, offset)
 {
 	unsigned type = flags & MAP_SHARED_VALIDATE;
@@ -170,6 +171,7 @@ static int64_t lock_range(uint64_t addr, uint64_t size, bool populate)
 	return populate ? mm_populate(space(), start, addr + size - start, false) : 0;
 }
 
+// Partly: pages are made present; nothing would ever take them away, and RLIMIT_MEMLOCK does not bind.
 SYSCALL2(mlock, uint64_t, addr, uint64_t, size)
 {
 	return lock_range(addr, size, true);
@@ -185,6 +187,7 @@ SYSCALL2(munlock, uint64_t, addr, uint64_t, size)
 	return lock_range(addr, size, false);
 }
 
+// Partly: accepted; pages come in when they are touched.
 SYSCALL1(mlockall, uint32_t, flags)
 {
 	return flags & ~7u || !flags ? -EINVAL : 0;
@@ -196,12 +199,14 @@ SYSCALL0(munlockall)
 }
 
 /** Mapped pages of files are the files' pages: there is nothing to write back. */
+// Partly: pages of files are the files; nothing is written back.
 SYSCALL3(msync, uint64_t, addr, uint64_t, size, uint32_t, flags)
 {
 	(void)size;
 	return addr % HAL_PAGE_SIZE || flags & ~7u || (flags & 5) == 5 ? -EINVAL : 0;
 }
 
+// Partly: the query says that no command is offered.
 SYSCALL2(membarrier, int, command, uint32_t, flags)
 {
 	(void)flags;

@@ -61,6 +61,7 @@ SYSCALL2(setdomainname, uaddr_t, at, uint64_t, len)
 	return set_uts(abi_uts.domainname, at, len);
 }
 
+// Partly: no shared, buffered or swapped memory is counted.
 SYSCALL1(sysinfo, uaddr_t, at)
 {
 	struct {
@@ -101,6 +102,7 @@ SYSCALL3(getrandom, uaddr_t, at, uint64_t, len, uint32_t, flags)
 enum { REBOOT_MAGIC1 = 0xfee1dead, REBOOT_RESTART = 0x01234567, REBOOT_HALT = 0xcdef0123,
        REBOOT_POWER_OFF = 0x4321fedc, REBOOT_CAD_ON = 0x89abcdef, REBOOT_CAD_OFF = 0 };
 
+// Partly: power off, restart and halt; no kexec.
 SYSCALL4(reboot, uint32_t, magic1, uint32_t, magic2, uint32_t, command, uaddr_t, arg)
 {
 	(void)arg;
@@ -147,6 +149,7 @@ static int64_t read_log(uaddr_t at, uint64_t len)
 	return result;
 }
 
+// Partly: reading, levels and size; reading once (2) returns nothing, and clearing keeps the text.
 SYSCALL3(syslog, int, type, uaddr_t, at, int, len)
 {
 	switch (type) {

@@ -53,6 +53,7 @@ SYSCALL0(vfork)
 	return proc_clone(abi_frame(), &args);
 }
 
+// Partly: no namespaces (CLONE_NEW*), CLONE_PTRACE, CLONE_UNTRACED or CLONE_IO: EINVAL.
 SYSCALL5(clone, uint64_t, flags, uint64_t, stack, uint64_t, parent_tid, uint64_t, arg3, uint64_t, arg4)
 {
 	struct clone_args args = {
@@ -67,6 +68,7 @@ SYSCALL5(clone, uint64_t, flags, uint64_t, stack, uint64_t, parent_tid, uint64_t
 	return proc_clone(abi_frame(), &args);
 }
 
+// Partly: as clone; set_tid and cgroup: EINVAL.
 SYSCALL2(clone3, uaddr_t, at, uint64_t, size)
 {
 	// flags pidfd child_tid parent_tid exit_signal stack stack_size tls set_tid ...
@@ -129,6 +131,7 @@ static err_t put_rusage(uaddr_t at, nsec_t user, nsec_t system, uint64_t faults,
 	return mm_copy_out(at, out, sizeof(out));
 }
 
+// Partly: struct rusage has the times only; __WALL, __WCLONE and __WNOTHREAD change nothing.
 SYSCALL4(wait4, int32_t, pid, uaddr_t, status_at, uint32_t, options, uaddr_t, rusage_at)
 {
 	struct wait_result result;
@@ -240,6 +243,7 @@ SYSCALL2(set_robust_list, uint64_t, head, uint64_t, len)
 	return 0;
 }
 
+// Partly: another thread's: EPERM.
 SYSCALL3(get_robust_list, uint32_t, pid, uaddr_t, head_at, uaddr_t, len_at)
 {
 	struct proc_part *part = &current_thread()->proc;
@@ -250,6 +254,7 @@ SYSCALL3(get_robust_list, uint32_t, pid, uaddr_t, head_at, uaddr_t, len_at)
 	return 0;
 }
 
+// Partly: all CPU time counts as user time; ru_maxrss and I/O counts are 0.
 SYSCALL2(getrusage, int, who, uaddr_t, at)
 {
 	struct thread *self = current_thread();
@@ -266,6 +271,7 @@ SYSCALL2(getrusage, int, who, uaddr_t, at)
 	return -EINVAL;
 }
 
+// Partly: all CPU time counts as user time.
 SYSCALL1(times, uaddr_t, at)
 {
 	struct process *process = current_process();
@@ -368,6 +374,7 @@ static int64_t set_name(uaddr_t at)
 	return 0;
 }
 
+// Partly: names, capabilities, death of the parent and what else the source lists; the rest: EINVAL.
 SYSCALL5(prctl, int, option, uint64_t, arg, uint64_t, arg3, uint64_t, arg4, uint64_t, arg5)
 {
 	struct process *process = current_process();

@@ -105,6 +105,7 @@ static uint32_t fd_flags_of(uint32_t type)
 	return type & O_CLOEXEC ? FD_CLOEXEC : 0;
 }
 
+// Partly: AF_UNIX; other families: EAFNOSUPPORT.
 SYSCALL3(socket, uint32_t, domain, uint32_t, type, uint32_t, protocol)
 {
 	enum fs_socket_type kind;
@@ -267,6 +268,7 @@ static int64_t set_option(struct file *file, int name, uaddr_t at, uint32_t len)
 	}
 }
 
+// Partly: level SOL_SOCKET of Unix sockets.
 SYSCALL5(setsockopt, uint32_t, fd, int, level, int, name, uaddr_t, at, uint32_t, len)
 {
 	return WITH_SOCKET(fd, level == SOL_SOCKET ? set_option(file, name, at, len) : -EOPNOTSUPP);
@@ -351,6 +353,7 @@ static int64_t get_option(struct file *file, int name, uaddr_t at, uaddr_t len_a
 	return mm_copy_out(at, &value, len) || abi_put32(len_at, len) ? -EFAULT : 0;
 }
 
+// Partly: level SOL_SOCKET of Unix sockets.
 SYSCALL5(getsockopt, uint32_t, fd, int, level, int, name, uaddr_t, at, uaddr_t, len_at)
 {
 	return WITH_SOCKET(fd, level == SOL_SOCKET ? get_option(file, name, at, len_at) : -EOPNOTSUPP);

@@ -92,6 +92,7 @@ static void set_realtime(nsec_t now)
 	sched_waitq_wake_all(&wall_sleepers);
 }
 
+// Partly: CLOCK_REALTIME only; no absolute sleep is moved by it.
 SYSCALL2(clock_settime, int, id, uaddr_t, at)
 {
 	nsec_t wanted;
@@ -106,6 +107,7 @@ SYSCALL2(clock_settime, int, id, uaddr_t, at)
 	return 0;
 }
 
+// Partly: the time zone is always UTC.
 SYSCALL2(gettimeofday, uaddr_t, tv_at, uaddr_t, tz_at)
 {
 	uint32_t zone[2] = {0, 0};
@@ -114,6 +116,7 @@ SYSCALL2(gettimeofday, uaddr_t, tv_at, uaddr_t, tz_at)
 	return tz_at ? mm_copy_out(tz_at, zone, sizeof(zone)) : 0;
 }
 
+// Partly: the time zone is ignored.
 SYSCALL2(settimeofday, uaddr_t, tv_at, uaddr_t, tz_at)
 {
 	struct linux_timeval tv;
