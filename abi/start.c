@@ -99,6 +99,7 @@ void upcall_start_user(void *unused)
 	unpack_root();
 	dev_init();
 	(void)param_get("panic"), (void)param_get("init");
+	(void)param_get("trace"); // init looks for it
 	if (CONFIG_TESTS || CONFIG_DEBUG)
 		(void)param_get("fail");
 	param_warn_unknown();

@@ -12,6 +12,8 @@
 
 #define IPC_NR_COUNT (IPC_NR_LAST - IPC_NR_FIRST + 1)
 
+const linux_syscall_fn *_Atomic linux_syscall_table = linux_syscalls;
+
 static no_inline void finish_special(struct trapframe *tf, int64_t result)
 {
 	if (result < -ERESTART_RESTARTBLOCK || result > -ERESTARTSYS)
@@ -50,7 +52,7 @@ static always_inline void dispatch(uint64_t a, uint64_t b, uint64_t c, uint64_t 
 		other_syscall(tf, nr);
 		return;
 	}
-	linux_syscall_fn fn = linux_syscalls[nr];
+	linux_syscall_fn fn = load_relaxed(&linux_syscall_table)[nr];
 	if (unlikely(!fn)) {
 		upcall_unknown_syscall(tf, nr);
 		finish();

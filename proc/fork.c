@@ -120,6 +120,7 @@ static err_t copy_process(struct process *process, const struct clone_args *args
 	if (process->exe)
 		file_get(process->exe);
 	process->dumpable = parent->dumpable;
+	store_relaxed(&process->is_traced, load_relaxed(&parent->is_traced));
 	process->no_new_privs = parent->no_new_privs;
 	process->oom_score_adj = parent->oom_score_adj;
 	spin_unlock(&parent->lock);

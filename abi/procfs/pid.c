@@ -2,6 +2,7 @@
 // /proc/PID and /proc/PID/task/TID: which names there are, links, and the short files.
 #include "private.h"
 
+#include <abi/init.h>
 #include <lib/format.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -190,6 +191,31 @@ static err_t store_oom(const struct view_id *id, char *text, size_t len)
 	return procfs_inspect(id, set_oom, &value);
 }
 
+// ---- tracing ------------------------------------------------------------------------------------
+
+static void copy_trace(void *arg, struct process *process)
+{
+	*(uint32_t *)arg = load_relaxed(&process->is_traced);
+}
+static err_t show_trace(struct text *out, const struct view_id *id)
+{
+	uint32_t is_traced;
+	err_t err = procfs_inspect(id, copy_trace, &is_traced);
+	text_printf(out, "%u\n", err ? 0 : is_traced);
+	return err;
+}
+static void set_trace(void *arg, struct process *process)
+{
+	abi_trace(process, *(const bool *)arg);
+}
+static err_t store_trace(const struct view_id *id, char *text, size_t len)
+{
+	bool is_traced = text[0] == '1';
+	if (len > 2 || (!is_traced && text[0] != '0') || (len == 2 && text[1] != '\n'))
+		return -EINVAL;
+	return procfs_inspect(id, set_trace, &is_traced);
+}
+
 // ---- limits -------------------------------------------------------------------------------------
 
 static void copy_limits(void *arg, struct process *process)
@@ -361,6 +387,8 @@ static const struct view_dir tasks_dir = {
 static const struct view_entry pid_entries[] = {
 	VIEW_FILE("stat", procfs_show_stat),
 	COMMON_ENTRIES,
+	{.name = "trace", .mode = FS_IFREG | 0600, .flags = VIEW_PRIVATE, .show = show_trace,
+	 .store = store_trace},
 	VIEW_FOLDER("task", &tasks_dir),
 };
 const struct view_dir procfs_pid_dir = VIEW_DIR(pid_entries);

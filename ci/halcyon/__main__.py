@@ -46,6 +46,8 @@ def build_parser():
                       help='run it by the guest\'s shell, pass standard streams, exit with its '
                       'status (125: panic or time-out)')
     verb.add_argument('--timeout', type=seconds, metavar='S', help='stop after S seconds (status 125)')
+    verb.add_argument('--strace', action='store_true',
+                      help='a line for each system call: on the console, with --exec on standard error')
     verb.add_argument('--gdb', action='store_true',
                       help='wait for gdb on port 1234 before the first instruction')
     verb.add_argument('--icount', action='store_true',

@@ -63,8 +63,11 @@ def record(line, timeout, until=None):
 class Framed:
     """A run with --exec: the guest's streams on ours, its log kept, its status ours."""
 
-    def __init__(self, line, stdin=0, stdout=1, stderr=2, timeout=None):
-        """@stdin may be None: an input that is at its end."""
+    def __init__(self, line, stdin=0, stdout=1, stderr=2, timeout=None,
+                 shown=None):
+        """@stdin may be None: an input that is at its end. @shown: lines of the log with these bytes go
+        to standard error at once."""
+        self.shown = shown
         self.line = line
         self.sinks = {framing.OUT: stdout, framing.ERR: stderr}
         self.stdin = stdin if stdin is not None and _is_open(stdin) else None
@@ -162,9 +165,18 @@ class Framed:
                 linger = time.monotonic() + LINGER_S
                 self.deadline = min(self.deadline or linger, linger)
             elif kind == framing.LOG:
-                self.log += value
+                self._keep_log(value)
             else:
                 _write_all(self.sinks[kind], value)
+
+    def _keep_log(self, text):
+        begin = self.log.rfind(b'\n') + 1  # of the line that @text goes on with
+        self.log += text
+        end = self.log.rfind(b'\n') + 1
+        if self.shown is not None and end > begin:
+            lines = bytes(self.log[begin:end]).splitlines(keepends=True)
+            _write_all(self.sinks[framing.ERR],
+                       b''.join(line for line in lines if self.shown in line))
 
     def _complaint(self, ready, fileobj):
         data = os.read(fileobj.fileno(), 65536)

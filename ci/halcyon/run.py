@@ -46,7 +46,7 @@ def kernel_and_root(args, arch):
 
 
 def boot(args, kernel, initrd, scratch, shares=()):
-    append = args.append
+    append = kernel_word(args.append, 'trace') if args.strace else args.append
     is_framed = args.command is not None
     if is_framed:
         append = framed_append(append)
@@ -60,7 +60,7 @@ def boot(args, kernel, initrd, scratch, shares=()):
              % (kernel.parent / 'halcyon.elf').relative_to(BUILD.parent))
     if not is_framed:
         return guest.interactive(line, args.timeout)
-    run = guest.Framed(line, timeout=args.timeout)
+    run = guest.Framed(line, timeout=args.timeout, shown=b'] trace: ' if args.strace else None)
     status = run.run()
     if run.why:
         os.write(2, bytes(run.log))
@@ -68,8 +68,12 @@ def boot(args, kernel, initrd, scratch, shares=()):
     return status
 
 
-def framed_append(append):
-    """The command line with the word that asks for framing, before what belongs to init."""
+def kernel_word(append, word):
+    """The command line with one more word for the kernel, before what belongs to init."""
     kernel_words, dashes, init_words = append.partition('-- ')
-    return ' '.join(word for word in (kernel_words.strip(), 'console.framed=1') if word) + (
+    return ' '.join(text for text in (kernel_words.strip(), word) if text) + (
         ' -- ' + init_words if dashes else '')
+
+
+def framed_append(append):
+    return kernel_word(append, 'console.framed=1')

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <mntent.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,6 +91,25 @@ static void open_console(void)
 	}
 }
 
+/** `./halcyon run --strace`: the command's system calls go to the log. */
+static void trace_if_asked(void)
+{
+	char line[2048];
+	int fd = open("/proc/cmdline", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? 0 : read(fd, line, sizeof(line) - 1);
+	if (fd >= 0)
+		close(fd);
+	line[n > 0 ? n : 0] = 0;
+	bool is_asked = false;
+	for (char *word = strtok(line, " \n"); word && strcmp(word, "--") != 0; word = strtok(NULL, " \n"))
+		is_asked |= strcmp(word, "trace") == 0;
+	fd = is_asked ? open("/proc/self/trace", O_WRONLY | O_CLOEXEC) : -1;
+	if (fd >= 0 && write(fd, "1", 1) != 1)
+		perror("init: /proc/self/trace");
+	if (fd >= 0)
+		close(fd);
+}
+
 void init_prepare_child(void)
 {
 	sigset_t none;
@@ -99,6 +119,7 @@ void init_prepare_child(void)
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 0);
 	setenv("HOME", access("/root", F_OK) == 0 ? "/root" : "/", 0);
 	setenv("TERM", "linux", 0);
+	trace_if_asked();
 }
 
 void init_power_off(const char *line)

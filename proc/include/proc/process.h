@@ -59,6 +59,7 @@ struct process {
 	struct list sigqueue; // to the process as a whole (p)
 	uint64_t sigpending; // bits of sigqueue (p)
 	_Atomic uint32_t state; // enum process_state (tree lock)
+	_Atomic uint32_t is_traced; // its system calls are logged
 	int exit_status; // as wait4 gives it (p)
 	uint32_t stop_signal; // stopped by, 0 = runs (p)
 	uint32_t stopping; // threads that have not stopped yet: until then nobody is told (p)
