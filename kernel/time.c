@@ -13,6 +13,7 @@
 #include <kernel/assert.h>
 #include <kernel/log.h>
 #include <kernel/time.h>
+#include <uapi/vdso.h>
 
 struct timer_queue {
 	struct spinlock lock;
@@ -51,9 +52,23 @@ uint64_t time_to_ticks(nsec_t ns)
 	return scale(ns, ticks_per_ns);
 }
 
+static struct vdso_clock *user_clock; // NULL: programs have none
+
 void time_set_realtime_offset(nsec_t offset)
 {
 	store_relaxed(&time_base.realtime_offset, offset);
+	if (user_clock)
+		__atomic_store_n(&user_clock->realtime_offset, offset, __ATOMIC_RELAXED);
+}
+
+void time_publish(struct vdso_clock *clock)
+{
+	static_assert(VDSO_FACTOR_SHIFT == TIME_FACTOR_SHIFT, "one factor for both");
+	clock->boot_ticks = time_base.boot_ticks;
+	clock->ns_per_tick = time_base.ns_per_tick;
+	clock->realtime_offset = time_realtime_offset();
+	clock->is_usable = hal_clock_is_for_users();
+	user_clock = clock;
 }
 
 void time_init(void)
@@ -76,6 +91,8 @@ void time_init_cpu(void)
 	}
 	queue->programmed = NSEC_NEVER;
 	hal_timer_init_cpu();
+	if (user_clock) // a CPU that came late may have shown that counters differ
+		__atomic_store_n(&user_clock->is_usable, hal_clock_is_for_users(), __ATOMIC_RELAXED);
 }
 
 /** Set the hardware to @deadline, rounded up to a tick. */

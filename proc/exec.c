@@ -233,6 +233,8 @@ static err_t build(struct exec_image *image)
 		err = exec_build_stack(image);
 	if (!err)
 		err = sigpage_map(image->space);
+	if (!err)
+		err = vdso_map(image->space);
 	return err;
 }
 

@@ -63,6 +63,8 @@ static void push_auxv(struct builder *builder, const struct exec_image *image, u
 	push_aux(builder, AT_CLKTCK, CLOCK_TICKS);
 	push_aux(builder, AT_RANDOM, random_at);
 	push_aux(builder, AT_EXECFN, name_at);
+	if (vdso_address())
+		push_aux(builder, AT_SYSINFO_EHDR, vdso_address());
 	if (platform_at)
 		push_aux(builder, AT_PLATFORM, platform_at);
 	push_aux(builder, AT_NULL, 0);

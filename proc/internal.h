@@ -131,3 +131,9 @@ must_check err_t sigframe_push(struct trapframe *tf, const struct siginfo *info,
 void sigframe_init(void);
 /** Map the page that handlers without a restorer return through; its address, 0 = none. */
 must_check err_t sigpage_map(struct mm_space *space);
+
+// vdso.c
+void vdso_init(void);
+must_check err_t vdso_map(struct mm_space *space);
+/** Where the image is in every program; 0 = there is none. */
+vaddr_t vdso_address(void);

@@ -29,6 +29,7 @@ void proc_init(void)
 	user_init();
 	signal_init();
 	sigframe_init();
+	vdso_init();
 	itimer_init();
 	signalfd_init();
 	pidfd_init();

@@ -307,6 +307,7 @@ static void *const linked[] = {
 	(void *)hal_uaccess_fixup,
 	(void *)hal_uaccess_has_fixup,
 	(void *)hal_fpu_load_copy,
+	(void *)hal_clock_is_for_users,
 };
 
 TEST(hal, nothing_is_missing)

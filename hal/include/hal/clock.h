@@ -9,6 +9,8 @@
 static inline uint64_t hal_clock_read(void);
 /** The same, perhaps a little early: not ordered against memory. For accounting on one CPU. */
 static inline uint64_t hal_clock_read_unordered(void);
+/** User mode may read the counter by itself, in the same way. */
+static inline bool hal_clock_is_for_users(void);
 /** Its frequency and a name for the boot log ("tsc", "arch_timer", "rdtime"). Valid from
  *  hal_clock_init() on. */
 uint64_t hal_clock_hz(void);

@@ -8,6 +8,8 @@
 #include <lib/rbtree.h>
 #include <lib/types.h>
 
+struct vdso_clock;
+
 /** How ticks become nanoseconds: set once, by time_init(). */
 struct time_base {
 	uint64_t boot_ticks;
@@ -37,6 +39,8 @@ static inline nsec_t time_realtime_offset(void)
 void time_set_realtime_offset(nsec_t offset);
 /** Nanoseconds in ticks. */
 uint64_t time_to_ticks(nsec_t ns);
+/** Keep @clock, which programs read, in step with the clock, for ever. Boot only. */
+void time_publish(struct vdso_clock *clock);
 
 struct timer {
 	struct rbnode node; // q

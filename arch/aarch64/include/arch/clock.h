@@ -26,3 +26,8 @@ static inline void hal_timer_set(uint64_t ticks)
 	write_sysreg(cntv_ctl_el0, 1);
 	isb();
 }
+
+static inline bool hal_clock_is_for_users(void)
+{
+	return true;
+}

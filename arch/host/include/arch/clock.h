@@ -19,3 +19,8 @@ static inline void hal_timer_set(uint64_t ticks)
 {
 	host_timer_set(ticks);
 }
+
+static inline bool hal_clock_is_for_users(void)
+{
+	return false;
+}

@@ -26,3 +26,8 @@ static inline void hal_timer_set(uint64_t ticks)
 	else
 		riscv_sbi_set_timer(ticks);
 }
+
+static inline bool hal_clock_is_for_users(void)
+{
+	return true;
+}

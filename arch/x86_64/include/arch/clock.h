@@ -26,3 +26,8 @@ static inline void hal_timer_set(uint64_t ticks)
 {
 	x86_timer_set(ticks);
 }
+
+static inline bool hal_clock_is_for_users(void)
+{
+	return x86_clock_is_tsc;
+}
