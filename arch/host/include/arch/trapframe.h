@@ -141,7 +141,8 @@ static inline void hal_tf_set_ipc_word(struct trapframe *tf, unsigned i, uint64_
 static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trapframe *from,
 					 unsigned n)
 {
-	memcpy(to->ipc_words, from->ipc_words, n * sizeof(to->ipc_words[0]));
+	// Above 8: as 8, like the other ports.
+	memcpy(to->ipc_words, from->ipc_words, (n < 8 ? n : 8) * sizeof(to->ipc_words[0]));
 }
 
 // Where the parts of a signal frame stand, as Linux has them on most machines.
