@@ -248,12 +248,45 @@ static long mode(void)
 	return counts[best] ? (long)best : -1;
 }
 
-static void server(long fd, uint words, int fpu)
+/** What a case does: the server receives by reply_recv, or (SEND) by receives alone. */
+struct plan {
+	ulong number; // of the client's call
+	uint words; // each way
+	int fpu;
+	uint bytes; // of a long message to the server
+	uint server_cpu;
+	int server_goes_first; // by a real-time priority
+};
+
+static struct ipc_block client_block, server_block;
+static char message[4096] __attribute__((aligned(64))), room[4096] __attribute__((aligned(64)));
+
+static void set_block(struct args *args, struct ipc_block *block)
+{
+	block->deadline = IPC_NEVER;
+	args->tag |= IPC_TAG_BLOCK;
+	args->words[0] = (ulong)block;
+}
+
+static void server(long fd, const struct plan *plan)
 {
 	struct args recv = {IPC_RECV, (ulong)fd, 0, {0}};
-	struct args next = {IPC_REPLY_RECV, (ulong)fd, IPC_TAG(0, words), {11, 12, 13, 14, 15, 16, 17, 18}};
-	if (fpu)
+	struct args next = {IPC_REPLY_RECV, (ulong)fd, IPC_TAG(0, plan->words), {11, 12, 13, 14, 15, 16, 17, 18}};
+	ulong mask = 1ul << plan->server_cpu;
+	int priority = 10;
+	check("sched_setaffinity", sc(__NR_sched_setaffinity, 0, sizeof(mask), (long)&mask, 0, 0, 0));
+	if (plan->server_goes_first)
+		check("sched_setscheduler", sc(__NR_sched_setscheduler, 0, SCHED_FIFO, (long)&priority, 0, 0, 0));
+	if (plan->fpu)
 		use_fpu();
+	if (plan->bytes) {
+		server_block.recv_at = (ulong)room;
+		server_block.recv_bytes = sizeof(room);
+		set_block(&recv, &server_block);
+		set_block(&next, &server_block);
+	}
+	if (plan->number == IPC_SEND)
+		next = recv;
 	for (uint i = 0; i < ROUNDS + WARM; i++)
 		stamped(i ? &next : &recv, (uint *)shared->server[i]);
 	struct args reply = {IPC_REPLY, 0, IPC_TAG(0, 0), {0}};
@@ -268,29 +301,61 @@ static void yield_a_while(void)
 	sc(__NR_nanosleep, (long)t, 0, 0, 0, 0, 0);
 }
 
-static void measure(uint words, int fpu, const char *call_name, const char *reply_name)
+/** Run @plan: the stamps of all rounds are in *shared then. */
+static void run_plan(const struct plan *plan)
 {
 	long fd = check("endpoint", sc(IPC_ENDPOINT, 0, 0, 0, 0, 0, 0));
 	long pid = check("clone", sc(__NR_clone, 17, 0, 0, 0, 0, 0));
 	if (pid == 0)
-		server(fd, words, fpu);
+		server(fd, plan);
 	yield_a_while(); // the server waits in its first receive
-	struct args call = {IPC_CALL, (ulong)fd, IPC_TAG(0, words), {1, 2, 3, 4, 5, 6, 7, 8}};
-	if (fpu)
+	struct args call = {plan->number, (ulong)fd, IPC_TAG(0, plan->words), {1, 2, 3, 4, 5, 6, 7, 8}};
+	if (plan->bytes) {
+		client_block.send_at = (ulong)message;
+		client_block.send_bytes = plan->bytes;
+		set_block(&call, &client_block);
+	}
+	if (plan->fpu)
 		use_fpu();
 	for (uint i = 0; i < ROUNDS + WARM; i++)
 		stamped(&call, (uint *)shared->client[i]);
+	check("wait4", sc(__NR_wait4, pid, 0, 0, 0, 0, 0));
+	check("close", sc(__NR_close, fd, 0, 0, 0, 0, 0));
+}
+
+/** From the client's trap to the server's return. */
+static void result_there(const char *name)
+{
 	for (uint i = 0; i < ROUNDS; i++)
 		values[i] = shared->server[WARM + i][1] - shared->client[WARM + i][0] - OVERHEAD_BEFORE -
 			    OVERHEAD_AFTER - 1;
-	result(call_name, mode());
+	result(name, mode());
+}
+
+/** From the server's trap to the client's return. */
+static void result_back(const char *name)
+{
 	for (uint i = 0; i < ROUNDS - 1; i++)
 		values[i] = shared->client[WARM + i][1] - shared->server[WARM + i + 1][0] -
 			    OVERHEAD_BEFORE - OVERHEAD_AFTER - 1;
 	values[ROUNDS - 1] = values[0];
-	result(reply_name, mode());
-	check("wait4", sc(__NR_wait4, pid, 0, 0, 0, 0, 0));
-	check("close", sc(__NR_close, fd, 0, 0, 0, 0, 0));
+	result(name, mode());
+}
+
+/** From the client's trap to its return: what both have done, as the counter is one for all CPUs. */
+static void result_both(const char *name)
+{
+	for (uint i = 0; i < ROUNDS; i++)
+		values[i] = shared->client[WARM + i][1] - shared->client[WARM + i][0] - OVERHEAD_BEFORE -
+			    OVERHEAD_AFTER - 1;
+	result(name, mode());
+}
+
+static void measure(uint words, int fpu, const char *call_name, const char *reply_name)
+{
+	run_plan(&(struct plan){.number = IPC_CALL, .words = words, .fpu = fpu});
+	result_there(call_name);
+	result_back(reply_name);
 }
 
 /** Of a call that comes back in the same thread. */
@@ -376,6 +441,12 @@ static int run(void)
 	measure_signal();
 	measure_port();
 	measure(0, 1, "call_0_fpu", "reply_recv_0_fpu");
+	run_plan(&(struct plan){.number = IPC_CALL, .bytes = 1024});
+	result_there("call_1k");
+	run_plan(&(struct plan){.number = IPC_SEND, .server_goes_first = 1});
+	result_there("send_0");
+	run_plan(&(struct plan){.number = IPC_CALL, .server_cpu = 1});
+	result_both("two_cpus_0");
 	put("ipcbench done");
 	flush();
 	if (sc(__NR_getpid, 0, 0, 0, 0, 0, 0) == 1)
