@@ -10,6 +10,9 @@
 #include <hal/upcall.h>
 #include <uapi/ipc.h>
 
+bool host_is_slow_path_only;
+uint64_t host_fast_path_count; // by one CPU, or it is not exact
+
 static struct trapframe *entry_frame(void)
 {
 	return hal_stack_trapframe(hal_percpu()->entry_sp);
@@ -22,7 +25,7 @@ static void enter_syscall(void *arg)
 	struct upcall_resume resume = {tf, NULL};
 
 	host_san_arrive(&host_cpu()->entry_stack);
-	switch (tf->nr) {
+	switch (host_is_slow_path_only ? IPC_NULL : tf->nr) {
 	case IPC_CALL:
 		resume = upcall_ipc_call(tf);
 		break;
@@ -33,6 +36,8 @@ static void enter_syscall(void *arg)
 		upcall_syscall(tf);
 	}
 	host_cpu()->stack_left = resume.stack_left;
+	if (resume.stack_left)
+		__atomic_fetch_add(&host_fast_path_count, 1, __ATOMIC_RELAXED);
 	host_user_return(resume.tf);
 }
 

@@ -20,6 +20,29 @@ static _Atomic uint32_t done;
 static struct thread *threads[USERS_MAX];
 static struct fdtable *fds;
 
+static void (*beside)(void *);
+
+struct fdtable *explore_user_fds(void)
+{
+	return fds;
+}
+
+void explore_beside(void (*fn)(void *))
+{
+	beside = fn;
+}
+
+static void start_beside(cpuid_t cpu)
+{
+	struct cpuset cpus = {{0}};
+	struct thread *thread = thread_create_kernel("beside", beside, NULL);
+
+	bitmap_set(cpus.bits, cpu);
+	if (!thread || sched_set_affinity(thread, &cpus))
+		panic("no memory for a scenario");
+	sched_start(thread);
+}
+
 struct thread *explore_user_thread(unsigned i)
 {
 	return threads[i];
@@ -88,6 +111,8 @@ static void run(const struct explore_scenario *self, bool is_spread)
 		self->setup();
 	for (unsigned i = 0; i < self->bodies; i++)
 		start(i, is_spread ? i % self->cpus : 0);
+	if (beside)
+		start_beside(self->cpus - 1);
 	explore_begin();
 	for (;;) {
 		sched_prepare_block();

@@ -13,5 +13,10 @@ void explore_run_users_together(const struct explore_scenario *self);
 /** The descriptor of an endpoint that all bodies share, with all rights. */
 #define EXPLORE_ENDPOINT 1
 
+/** What they have, for a setup that adds to it: the descriptors start at 2. */
+struct fdtable *explore_user_fds(void);
+/** In a setup: @fn runs beside the bodies, in a kernel thread on the last CPU. */
+void explore_beside(void (*fn)(void *));
+
 /** The thread that runs body @i, for scenarios that interrupt it. */
 struct thread *explore_user_thread(unsigned i);

@@ -14,6 +14,10 @@ struct host_call {
 
 /** Make @call from user mode; returns its result. */
 int64_t host_syscall(struct host_call *call);
+/** For comparing the two: no call takes the fast path; how many have ended on it. */
+extern bool host_is_slow_path_only;
+extern uint64_t host_fast_path_count;
+
 /** A place in user mode at which interrupts are taken, as everywhere on a machine. */
 void host_user_point(void);
 
