@@ -78,7 +78,7 @@ static err_t lock(struct sched_mutex *mutex, unsigned flags)
 		if (err)
 			return err;
 	}
-	self->sched.lock_depth++;
+	locks_held_add(self, 1);
 	return 0;
 }
 
@@ -105,7 +105,7 @@ bool sched_mutex_trylock(struct sched_mutex *mutex)
 	if (!cas_acquire(&mutex->owner, &expected, (uintptr_t)self))
 		return false;
 	note_lock(mutex, __builtin_return_address(0));
-	self->sched.lock_depth++;
+	locks_held_add(self, 1);
 	return true;
 }
 
@@ -130,7 +130,7 @@ void sched_mutex_unlock(struct sched_mutex *mutex)
 	uintptr_t expected = (uintptr_t)self;
 	assert(sched_mutex_is_held(mutex));
 	lockdep_release_sleeping(&self->locks, &mutex->waiters.lock, __builtin_return_address(0));
-	self->sched.lock_depth--;
+	locks_held_add(self, -1);
 	if (unlikely(!cas_acq_rel(&mutex->owner, &expected, 0)))
 		unlock_slow(mutex);
 }

@@ -30,7 +30,7 @@ uint32_t thread_own_rank(const struct thread *thread)
 {
 	const struct sched_part *part = &thread->sched;
 	uint32_t band = part->base_band;
-	if (band > BAND_USER && part->lock_depth)
+	if (band > BAND_USER && load_relaxed(&part->lock_depth))
 		band = BAND_USER;
 	return sched_rank(band, part->rt_priority);
 }

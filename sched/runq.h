@@ -83,7 +83,14 @@ extern struct runq *sched_runqs[CPUS_MAX]; // set when a CPU comes for the first
 extern struct runq *sched_online[CPUS_MAX]; // NULL while the CPU is out of service
 static inline struct runq *cpu_runq(cpuid_t cpu)
 {
-	return sched_runqs[cpu];
+	return __atomic_load_n(&sched_runqs[cpu], HAL_ORDER_DEPENDENT);
+}
+
+/** @self, current, has taken or let go of kernel sleeping locks. Others read the number. */
+static inline void locks_held_add(struct thread *self, int change)
+{
+	uint32_t held = hal_atomic_load_relaxed(&self->sched.lock_depth);
+	hal_atomic_store_relaxed(&self->sched.lock_depth, held + (uint32_t)change);
 }
 
 /** The thread on @rq's CPU. It may be replaced at any moment; interrupts off keeps its memory. */

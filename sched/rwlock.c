@@ -100,7 +100,7 @@ static inline bool try_read(struct sched_rwlock *lock)
 	uint32_t state = load_relaxed(&lock->state);
 	while (!(state & (WAITERS | WRITER))) {
 		if (likely(cas_acquire(&lock->state, &state, state + READER))) {
-			current_thread()->sched.lock_depth++;
+			locks_held_add(current_thread(), 1);
 			return true;
 		}
 	}
@@ -121,7 +121,7 @@ void sched_read_lock(struct sched_rwlock *lock)
 	note_wait(lock, __builtin_return_address(0));
 	if (unlikely(!try_read(lock))) {
 		lock_slow(lock, KEY_READ);
-		current_thread()->sched.lock_depth++;
+		locks_held_add(current_thread(), 1);
 	}
 	note_lock(lock, __builtin_return_address(0));
 }
@@ -129,7 +129,7 @@ void sched_read_lock(struct sched_rwlock *lock)
 void sched_read_unlock(struct sched_rwlock *lock)
 {
 	note_unlock(lock, __builtin_return_address(0));
-	current_thread()->sched.lock_depth--;
+	locks_held_add(current_thread(), -1);
 	uint32_t before = fetch_sub_acq_rel(&lock->state, READER);
 	assert(before >= READER);
 	if (unlikely(before == (READER | WAITERS)))
@@ -141,7 +141,7 @@ static inline bool try_write(struct sched_rwlock *lock)
 	uint32_t state = 0;
 	if (unlikely(!cas_acquire(&lock->state, &state, WRITER)))
 		return false;
-	current_thread()->sched.lock_depth++;
+	locks_held_add(current_thread(), 1);
 	return true;
 }
 
@@ -159,7 +159,7 @@ void sched_write_lock(struct sched_rwlock *lock)
 	note_wait(lock, __builtin_return_address(0));
 	if (unlikely(!try_write(lock))) {
 		lock_slow(lock, KEY_WRITE);
-		current_thread()->sched.lock_depth++;
+		locks_held_add(current_thread(), 1);
 	}
 	note_lock(lock, __builtin_return_address(0));
 }
@@ -167,7 +167,7 @@ void sched_write_lock(struct sched_rwlock *lock)
 void sched_write_unlock(struct sched_rwlock *lock)
 {
 	note_unlock(lock, __builtin_return_address(0));
-	current_thread()->sched.lock_depth--;
+	locks_held_add(current_thread(), -1);
 	uint32_t before = fetch_and_acq_rel(&lock->state, ~WRITER);
 	assert(before & WRITER);
 	if (unlikely(before & WAITERS))

@@ -54,7 +54,7 @@ TEST(sched, W7_mutex_excludes)
 	EXPECT_EQ(counter.value, THREADS * ROUNDS);
 	EXPECT_EQ(load_relaxed(&counter.violations), 0);
 	EXPECT_EQ(load_relaxed(&counter.mutex.owner), 0);
-	EXPECT_EQ(current_thread()->sched.lock_depth, 0);
+	EXPECT_EQ(load_relaxed(&current_thread()->sched.lock_depth), 0);
 }
 
 static void try_interruptibly(void *arg)

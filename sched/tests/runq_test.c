@@ -86,11 +86,11 @@ TEST(sched, S1_lock_holder_runs_in_user_band)
 	struct runq *rq = make_queue();
 	struct thread *batch = make_thread(SCHED_BATCH, 0, 0);
 	struct thread *holder = make_thread(SCHED_IDLE, 0, 0);
-	holder->sched.lock_depth = 1;
+	store_relaxed(&holder->sched.lock_depth, 1);
 	runq_enqueue(rq, batch, ENQUEUE_NEW);
 	runq_enqueue(rq, holder, ENQUEUE_NEW);
 	EXPECT(take(rq) == holder);
-	holder->sched.lock_depth = 0;
+	store_relaxed(&holder->sched.lock_depth, 0);
 	runq_enqueue(rq, holder, ENQUEUE_PREEMPTED);
 	EXPECT(take(rq) == batch);
 	EXPECT(take(rq) == holder);
@@ -298,4 +298,158 @@ TEST(sched, S9_stolen_threads_keep_lag_and_order)
 	kfree(second);
 	free_queue(from);
 	free_queue(to);
+}
+
+#define OPERATIONS 40000u
+#define THREADS 48
+#define QUEUES 3
+
+/** Queues in made-up time with random operations: where each thread is. */
+struct machine {
+	struct runq *queues[QUEUES];
+	struct thread *running[QUEUES]; // NULL = idle
+	struct thread *threads[THREADS];
+	enum { BLOCKED, QUEUED, RUNNING } where[THREADS];
+	uint64_t random;
+};
+
+static uint32_t draw(struct machine *machine, uint32_t below)
+{
+	machine->random = machine->random * 6364136223846793005ull + 1442695040888963407ull;
+	return (uint32_t)(machine->random >> 33) % below;
+}
+
+static unsigned index_of(struct machine *machine, struct thread *thread)
+{
+	unsigned i = 0;
+	while (machine->threads[i] != thread)
+		i++;
+	return i;
+}
+
+static void put(struct machine *machine, struct runq *rq, struct thread *thread, enum enqueue_reason reason)
+{
+	store_relaxed(&thread->state, THREAD_READY);
+	runq_enqueue(rq, thread, reason);
+	machine->where[index_of(machine, thread)] = QUEUED;
+}
+
+/** The best runs; who ran is queued again, or blocks. */
+static void change_running(struct machine *machine, unsigned q, bool blocks)
+{
+	struct runq *rq = machine->queues[q];
+	struct thread *prev = machine->running[q], *next = runq_first(rq);
+	if (next) {
+		EXPECT_EQ(machine->where[index_of(machine, next)], QUEUED);
+		runq_take(rq, next);
+		machine->where[index_of(machine, next)] = RUNNING;
+	}
+	machine->running[q] = next;
+	if (prev && blocks)
+		machine->where[index_of(machine, prev)] = BLOCKED;
+	else if (prev)
+		put(machine, rq, prev, draw(machine, 2) ? ENQUEUE_YIELD : ENQUEUE_PREEMPTED);
+}
+
+static void change_class(struct machine *machine, struct thread *thread)
+{
+	static const enum sched_policy policies[] = {SCHED_NORMAL, SCHED_FIFO, SCHED_RR, SCHED_BATCH,
+						     SCHED_IDLE};
+	bool was_queued = thread->sched.is_queued;
+	struct runq *rq = NULL;
+	for (unsigned q = 0; was_queued && q < QUEUES; q++)
+		rq = machine->queues[q]->cpu == load_relaxed(&thread->sched.cpu) ? machine->queues[q] : rq;
+	if (was_queued)
+		runq_dequeue(rq, thread);
+	enum sched_policy policy = policies[draw(machine, array_len(policies))];
+	bool is_rt = policy == SCHED_FIFO || policy == SCHED_RR;
+	policy_set_class(thread, policy, is_rt ? 1 + draw(machine, 99) : 0);
+	thread->sched.nice = (int)draw(machine, 40) - 20;
+	fair_set_weight(&thread->sched);
+	thread_update_rank(thread);
+	if (was_queued)
+		runq_enqueue(rq, thread, ENQUEUE_MOVE);
+}
+
+static void move_one(struct machine *machine, struct runq *from, struct runq *to)
+{
+	struct thread *thread = draw(machine, 2) ? runq_first_movable(from, 0) : runq_last_movable(from, 0);
+	if (!thread || from == to)
+		return;
+	runq_take_away(from, thread, to);
+	runq_enqueue(to, thread, ENQUEUE_MOVE);
+}
+
+static void operate(struct machine *machine)
+{
+	unsigned q = draw(machine, QUEUES), i = draw(machine, THREADS);
+	struct runq *rq = machine->queues[q];
+	switch (draw(machine, 8)) {
+	case 0:
+	case 1:
+		if (machine->where[i] == BLOCKED)
+			put(machine, rq, machine->threads[i], ENQUEUE_WAKE);
+		break;
+	case 2:
+		change_running(machine, q, true);
+		break;
+	case 3:
+		change_class(machine, machine->threads[i]);
+		break;
+	case 4:
+		move_one(machine, rq, machine->queues[draw(machine, QUEUES)]);
+		break;
+	case 5:
+		change_running(machine, q, false);
+		break;
+	default:
+		if (machine->running[q])
+			runq_charge(rq, machine->running[q],
+				    rq->charge_stamp + draw(machine, (uint32_t)sched_slice_ticks));
+	}
+}
+
+static void check_conservation(struct machine *machine)
+{
+	unsigned ready = 0, queued = 0;
+	for (unsigned q = 0; q < QUEUES; q++)
+		ready += load_relaxed(&machine->queues[q]->ready_count);
+	for (unsigned i = 0; i < THREADS; i++) {
+		EXPECT_EQ(machine->threads[i]->sched.is_queued, machine->where[i] == QUEUED);
+		queued += machine->where[i] == QUEUED;
+	}
+	EXPECT_EQ(ready, queued);
+}
+
+TEST(sched, S2_random_operations_keep_every_thread)
+{
+	static struct machine machine;
+	memset(&machine, 0, sizeof(machine));
+	for (unsigned q = 0; q < QUEUES; q++) {
+		machine.queues[q] = make_queue();
+		machine.queues[q]->cpu = CPUS_MAX + q;
+		for (unsigned band = 0; band < BANDS; band++)
+			machine.queues[q]->fair[band].home = (CPUS_MAX + q) * BANDS + band;
+	}
+	for (unsigned i = 0; i < THREADS; i++)
+		machine.threads[i] = make_thread(SCHED_NORMAL, 0, 0);
+	for (unsigned n = 0; n < OPERATIONS; n++) {
+		operate(&machine);
+		if (n % 256 == 0)
+			check_conservation(&machine);
+	}
+	// Each comes out of its queue exactly once.
+	for (unsigned q = 0; q < QUEUES; q++) {
+		do { // a second later: no share of real time is used up
+			machine.queues[q]->charge_stamp += 2 * hal_clock_hz();
+			change_running(&machine, q, true);
+		} while (machine.running[q]);
+		EXPECT_EQ(load_relaxed(&machine.queues[q]->ready_count), 0);
+	}
+	for (unsigned i = 0; i < THREADS; i++) {
+		EXPECT_EQ(machine.where[i], BLOCKED);
+		kfree(machine.threads[i]);
+	}
+	for (unsigned q = 0; q < QUEUES; q++)
+		free_queue(machine.queues[q]);
 }

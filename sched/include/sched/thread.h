@@ -59,7 +59,7 @@ struct sched_part {
 	uint64_t inverse_weight; // virtual ticks per tick, << 16 (rq)
 	uint32_t vruntime_home; // queue whose virtual time vruntime is measured in (rq)
 	int64_t slice_left; // ticks, RR and fair (rq)
-	uint32_t lock_depth; // kernel sleeping locks held: at least user band meanwhile (own)
+	_Atomic uint32_t lock_depth; // kernel sleeping locks held: at least user band meanwhile (own)
 	// Priority inheritance (pi.c)
 	uint32_t inherited; // rank of the best that waits for what it owns, 0 = nobody (pi, rq)
 	uint32_t queue_priority; // list in BAND_REALTIME: rt_priority, or an inherited one (rq)
