@@ -147,13 +147,18 @@ err_t fs_setattr(const struct fs_at *at, unsigned walk_flags, const struct fs_se
 		err = vnode_permission(dentry->vnode, MAY_WRITE);
 	if (!err)
 		err = set_vnode(dentry->vnode, attr);
+	if (inotify_is_used() && !err)
+		inotify_tell_dentry(dentry, attr->valid & FS_SET_SIZE ? FS_IN_MODIFY : FS_IN_ATTRIB);
 	fs_dentry_put(dentry);
 	return err;
 }
 
 err_t fs_setattr_file(struct file *file, const struct fs_setattr *attr)
 {
-	return file->vnode ? set_vnode(file->vnode, attr) : -EINVAL;
+	err_t err = file->vnode ? set_vnode(file->vnode, attr) : -EINVAL;
+	if (inotify_is_used() && !err)
+		inotify_tell_file(file, FS_IN_ATTRIB);
+	return err;
 }
 
 /** access(2) asks for the real ids, with the capabilities that a program run by them would have. */
@@ -196,7 +201,10 @@ err_t fs_ftruncate(struct file *file, uint64_t size)
 {
 	if (!file->vnode || !grant_allows(&file->grant, OBJECT_FILE | FILE_RIGHT_WRITE))
 		return -EINVAL;
-	return vnode_is_dir(file->vnode) ? -EINVAL : vnode_resize(file->vnode, size);
+	err_t err = vnode_is_dir(file->vnode) ? -EINVAL : vnode_resize(file->vnode, size);
+	if (inotify_is_used() && !err)
+		inotify_tell_file(file, FS_IN_MODIFY);
+	return err;
 }
 
 err_t fs_fallocate(struct file *file, unsigned mode, uint64_t offset, uint64_t len)

@@ -7,6 +7,7 @@ void fs_init(void)
 	dentry_init();
 	tmpfs_init();
 	memfd_init();
+	inotify_init();
 	pipe_init();
 	flock_init();
 	record_init();

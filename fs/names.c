@@ -47,6 +47,9 @@ err_t dir_add(struct fs_dentry *dir, const char *name, size_t len, struct vnode 
 		dir->vnode->nlink++;
 	names_touch(dir->vnode);
 	dentry_attach(dentry);
+	if (inotify_is_used())
+		inotify_tell_slow(dir->vnode, FS_IN_CREATE | (vnode_is_dir(vnode) ? FS_IN_ISDIR : 0), 0, name,
+				  len);
 	if (dentry->flags & DENTRY_DYNAMIC) {
 		store_relaxed(&dentry->refs, 0);
 		dentry_note_unused(dentry);
@@ -211,6 +214,16 @@ err_t fs_link(const struct fs_at *from, unsigned walk_flags, const struct fs_at 
 	return err;
 }
 
+static void tell_removed(struct vnode *dir, const struct fs_name *name, struct vnode *vnode)
+{
+	uint32_t is_dir = vnode_is_dir(vnode) ? FS_IN_ISDIR : 0;
+	if (!is_dir)
+		inotify_tell_slow(vnode, FS_IN_ATTRIB, 0, "", 0);
+	if (!vnode->nlink)
+		inotify_tell_slow(vnode, FS_IN_DELETE_SELF, 0, "", 0);
+	inotify_tell_slow(dir, FS_IN_DELETE | is_dir, 0, name->text, name->len);
+}
+
 err_t names_drop(struct fs_dentry *dentry)
 {
 	struct fs_dentry *dir = load_relaxed(&dentry->parent);
@@ -232,6 +245,8 @@ err_t names_drop(struct fs_dentry *dentry)
 	names_touch(dir->vnode);
 	vnode->ctime = dir->vnode->ctime;
 	dentry_detach(dentry);
+	if (inotify_is_used())
+		tell_removed(dir->vnode, name, vnode);
 	return 0;
 }
 

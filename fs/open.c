@@ -18,6 +18,10 @@ void upcall_file_ends(struct file *file)
 
 void upcall_file_gone(struct file *file)
 {
+	if (inotify_is_used() && !(load_relaxed(&file->flags) & O_PATH))
+		inotify_tell_file(file, (load_relaxed(&file->flags) & O_ACCMODE) == O_RDONLY
+						? FS_IN_CLOSE_NOWRITE
+						: FS_IN_CLOSE_WRITE);
 	// The name's reference holds the vnode as well.
 	if (file->dentry)
 		fs_dentry_put(file->dentry);
@@ -90,6 +94,8 @@ err_t open_dentry(struct fs_dentry *dentry, uint32_t flags, bool is_new, struct 
 		if (err)
 			file_put(*file);
 	}
+	if (inotify_is_used() && !err && !(flags & O_PATH))
+		inotify_tell_file(*file, FS_IN_OPEN);
 	return err;
 }
 

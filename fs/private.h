@@ -289,6 +289,24 @@ must_check err_t tmpfs_super_create(const char *options, const struct fs_type *t
  *  this call, so its permissions are not asked. */
 must_check err_t open_dentry(struct fs_dentry *dentry, uint32_t flags, bool is_new, struct file **file);
 
+// inotify.c: nothing is done where nothing is watched. Callers have references to the vnodes.
+extern _Atomic uint32_t inotify_watch_count;
+void inotify_init(void);
+void inotify_tell_slow(struct vnode *vnode, uint32_t mask, uint32_t cookie, const char *name, size_t len);
+void inotify_tell_dentry(struct fs_dentry *dentry, uint32_t mask);
+void inotify_tell_rename(struct vnode *from_dir, const struct fs_name *from, struct vnode *to_dir,
+			 const struct fs_name *to, struct vnode *moved);
+static inline bool inotify_is_used(void)
+{
+	return unlikely(load_relaxed(&inotify_watch_count) != 0);
+}
+/** Something happened to an open file of a file system. */
+static inline void inotify_tell_file(struct file *file, uint32_t mask)
+{
+	if (inotify_is_used() && file->dentry)
+		inotify_tell_dentry(file->dentry, mask);
+}
+
 // memfd.c
 void memfd_init(void);
 

@@ -102,6 +102,9 @@ static err_t commit(const struct fs_walk *from, const struct fs_walk *to, bool i
 		kfree(other);
 		return -ENOMEM;
 	}
+	if (inotify_is_used()) // the old name is freed with the move
+		inotify_tell_rename(from_dir->vnode, load_relaxed(&moved->name), to_dir->vnode, name,
+				    moved->vnode);
 	names_seq_begin();
 	if (old && !is_exchange) {
 		*gone = old;
@@ -114,6 +117,8 @@ static err_t commit(const struct fs_walk *from, const struct fs_walk *to, bool i
 	}
 	dentry_move(moved, to_dir, name);
 	move_link_count(moved, from_dir->vnode, to_dir->vnode);
+	if (inotify_is_used() && old && !is_exchange && !old->vnode->nlink)
+		inotify_tell_slow(old->vnode, FS_IN_DELETE_SELF, 0, "", 0);
 	if (is_exchange) {
 		dentry_move(old, from_dir, other);
 		move_link_count(old, to_dir->vnode, from_dir->vnode);

@@ -30,7 +30,7 @@ static no_inline int64_t cannot(const struct file *file)
 	return file->vnode && vnode_is_dir(file->vnode) ? -EISDIR : -EINVAL;
 }
 
-int64_t fs_read(struct file *file, struct io_vec *io, int64_t pos)
+static inline int64_t read_at(struct file *file, struct io_vec *io, int64_t pos)
 {
 	if (unlikely(!file->ops->read))
 		return cannot(file);
@@ -46,7 +46,7 @@ int64_t fs_read(struct file *file, struct io_vec *io, int64_t pos)
 	return n;
 }
 
-int64_t fs_write(struct file *file, struct io_vec *io, int64_t pos)
+static inline int64_t write_at(struct file *file, struct io_vec *io, int64_t pos)
 {
 	if (unlikely(!file->ops->write))
 		return cannot(file);
@@ -62,6 +62,22 @@ int64_t fs_write(struct file *file, struct io_vec *io, int64_t pos)
 		file->pos = appends ? (int64_t)file->vnode->size : file->pos + n;
 	}
 	pos_unlock(file, is_locked);
+	return n;
+}
+
+int64_t fs_read(struct file *file, struct io_vec *io, int64_t pos)
+{
+	int64_t n = read_at(file, io, pos);
+	if (inotify_is_used() && n > 0)
+		inotify_tell_file(file, FS_IN_ACCESS);
+	return n;
+}
+
+int64_t fs_write(struct file *file, struct io_vec *io, int64_t pos)
+{
+	int64_t n = write_at(file, io, pos);
+	if (inotify_is_used() && n > 0)
+		inotify_tell_file(file, FS_IN_MODIFY);
 	return n;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// System calls of eventfd, timerfd and signalfd.
+// System calls of eventfd, inotify, timerfd and signalfd.
 #include "syscall.h"
 
 #include <fs/fs.h>
@@ -23,6 +23,54 @@ SYSCALL1(eventfd, uint32_t, value)
 SYSCALL2(eventfd2, uint32_t, value, uint32_t, flags)
 {
 	return make_eventfd(value, flags);
+}
+
+// ---- inotify --------------------------------------------------------------------------------------
+
+static int64_t make_inotify(uint32_t flags)
+{
+	struct file *file;
+	if (flags & ~(uint32_t)(O_CLOEXEC | O_NONBLOCK))
+		return -EINVAL;
+	err_t err = fs_inotify_create(flags & O_NONBLOCK, &file);
+	return err ? err : file_install(file, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+}
+
+SYSCALL0(inotify_init)
+{
+	return make_inotify(0);
+}
+
+SYSCALL1(inotify_init1, uint32_t, flags)
+{
+	return make_inotify(flags);
+}
+
+SYSCALL3(inotify_add_watch, uint32_t, fd, uaddr_t, path_at, uint32_t, mask)
+{
+	struct file_ref ref;
+	struct abi_path path;
+	err_t err = file_ref_take(fd, 0, &ref);
+	if (err)
+		return err;
+	int64_t result = abi_get_path(path_at, &path);
+	if (!result) {
+		result = fs_inotify_add(ref.file, path.text, mask);
+		abi_put_path(&path);
+	}
+	file_ref_drop(&ref);
+	return result;
+}
+
+SYSCALL2(inotify_rm_watch, uint32_t, fd, int32_t, wd)
+{
+	struct file_ref ref;
+	err_t err = file_ref_take(fd, 0, &ref);
+	if (err)
+		return err;
+	err = fs_inotify_remove(ref.file, wd);
+	file_ref_drop(&ref);
+	return err;
 }
 
 // ---- timerfd --------------------------------------------------------------------------------------

@@ -155,6 +155,18 @@ must_check err_t fs_memfd_create(const char *name, bool can_seal, struct file **
 must_check err_t fs_add_seals(struct file *file, uint32_t seals);
 int64_t fs_get_seals(struct file *file);
 
+/** inotify: events and flags as Linux numbers them. */
+enum { FS_IN_ACCESS = 1, FS_IN_MODIFY = 2, FS_IN_ATTRIB = 4, FS_IN_CLOSE_WRITE = 8, FS_IN_CLOSE_NOWRITE = 0x10,
+       FS_IN_OPEN = 0x20, FS_IN_MOVED_FROM = 0x40, FS_IN_MOVED_TO = 0x80, FS_IN_CREATE = 0x100,
+       FS_IN_DELETE = 0x200, FS_IN_DELETE_SELF = 0x400, FS_IN_MOVE_SELF = 0x800, FS_IN_OVERFLOW = 0x4000,
+       FS_IN_IGNORED = 0x8000, FS_IN_ONLYDIR = 0x01000000, FS_IN_DONT_FOLLOW = 0x02000000,
+       FS_IN_MASK_CREATE = 0x10000000, FS_IN_MASK_ADD = 0x20000000, FS_IN_ISDIR = 0x40000000 };
+#define FS_IN_ONESHOT 0x80000000u
+must_check err_t fs_inotify_create(uint32_t open_flags, struct file **file);
+/** The watch's number. */
+must_check int64_t fs_inotify_add(struct file *file, const char *path, uint32_t mask);
+must_check err_t fs_inotify_remove(struct file *file, int32_t wd);
+
 /** Record locks: bytes @start to @end, both counted. */
 enum fs_lock_type { FS_LOCK_READ, FS_LOCK_WRITE, FS_LOCK_NONE };
 struct fs_record_lock {
