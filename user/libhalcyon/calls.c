@@ -53,6 +53,20 @@ int hc_mint_told(int fd, unsigned rights, uint64_t badge, int notification, uint
 	return transfer(IPC_MINT, fd, &m);
 }
 
+int hc_mint_limited(int fd, unsigned rights, uint64_t badge, uint64_t rate, uint64_t burst)
+{
+	struct hc_message m = {
+		.tag = rights | IPC_MINT_LIMIT,
+		.words = {badge, 0, 0, rate, burst},
+	};
+	return transfer(IPC_MINT, fd, &m);
+}
+
+int hc_revoke_badge(int fd, uint64_t badge)
+{
+	return call(IPC_REVOKE, fd, IPC_REVOKE_BADGE, badge, 0, NULL);
+}
+
 int hc_revoke(int fd)
 {
 	return call(IPC_REVOKE, fd, 0, 0, 0, NULL);

@@ -34,6 +34,11 @@ int hc_restrict(int fd, unsigned rights);
 int hc_mint(int fd, unsigned rights, uint64_t badge);
 /** hc_mint(), and @bits are set at @notification once nobody has a descriptor of the child any more. */
 int hc_mint_told(int fd, unsigned rights, uint64_t badge, int notification, uint64_t bits);
+/** hc_mint() of an endpoint for @rate messages a second, @burst of them at once; beyond that they fail
+ *  with EAGAIN. The child shares it with its copies and descendants. */
+int hc_mint_limited(int fd, unsigned rights, uint64_t badge, uint64_t rate, uint64_t burst);
+/** End all descriptors of @fd's object with @badge, but @fd itself; for who can receive. */
+int hc_revoke_badge(int fd, uint64_t badge);
 /** End all descendants of @fd, everywhere, before it returns. */
 int hc_revoke(int fd);
 /** Clients get a descriptor of @fd with @rights by open(@path): those who may write to that file. */
