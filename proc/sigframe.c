@@ -172,7 +172,7 @@ static err_t put_fpu(uint64_t user_sc, const void *fpu)
 	if (!fpu)
 		return HAL_SIGCONTEXT_FPU_ALWAYS ? mm_clear_user(at, size + HAL_SIGCONTEXT_ZEROS) : 0;
 	err_t err = mm_copy_out(at, fpu, size);
-	if (!err && HAL_SIGCONTEXT_ZEROS)
+	if (!err && HAL_SIGCONTEXT_ZEROS > 0)
 		err = mm_clear_user(at + size, HAL_SIGCONTEXT_ZEROS);
 	return err;
 }
