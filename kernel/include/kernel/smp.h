@@ -8,7 +8,7 @@
 #include <lib/types.h>
 
 struct cpuset {
-	unsigned long bits[CPUS_MAX / (8 * sizeof(long))];
+	unsigned long bits[BITMAP_WORDS(CPUS_MAX)];
 };
 
 /** CPUs that run the scheduler. A CPU sets its own bit. */
