@@ -38,6 +38,11 @@ static inline bool deadline_goes_before(const struct thread *a, const struct thr
 {
 	return (int64_t)(a->sched.deadline_key - b->sched.deadline_key) < 0;
 }
+/** Of that band, and no idle thread. */
+static inline bool is_deadline(const struct thread *thread)
+{
+	return load_relaxed(&thread->sched.rank) >= sched_rank(BAND_DEADLINE, 0);
+}
 /** Charge @curr, of the deadline band, by policy or by inheritance. Locked. */
 void deadline_charge_current(struct thread *curr, uint64_t ran);
 /** @prev, current and of the deadline band, has no budget left: it is throttled. Locked. */

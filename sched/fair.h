@@ -79,7 +79,8 @@ static inline void runq_charge(struct runq *rq, struct thread *curr, uint64_t no
 	rq->charge_stamp = now;
 	part->slice_left -= ran;
 	if (unlikely(part->band < BAND_SYSTEM)) {
-		runq_charge_special(rq, curr, (uint64_t)ran, now);
+		if (curr != rq->idle)
+			runq_charge_special(rq, curr, (uint64_t)ran, now);
 		return;
 	}
 	struct fair_queue *queue = &rq->fair[part->band];

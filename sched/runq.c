@@ -100,8 +100,6 @@ struct thread *runq_first_special(struct runq *rq)
 
 void runq_charge_special(struct runq *rq, struct thread *curr, uint64_t ran, uint64_t now)
 {
-	if (curr == rq->idle)
-		return;
 	// Deadlines count against the share of both, but are never held back by it: they were admitted.
 	rt_charge(rq, ran, now);
 	if (curr->sched.band == BAND_DEADLINE)

@@ -75,7 +75,7 @@ static inline bool is_leaving(struct runq *rq, struct thread *prev)
 			rq->prev_action = PREV_DEAD;
 		return true;
 	}
-	if (unlikely(prev->sched.band == BAND_DEADLINE) && deadline_leaves(rq, prev))
+	if (unlikely(is_deadline(prev)) && deadline_leaves(rq, prev))
 		return true;
 	return unlikely(load_relaxed(&prev->sched.affinity)) && leave_for_affinity(rq, prev);
 }
@@ -150,7 +150,7 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 	spin_lock(&rq->lock);
 	uint64_t now = hal_clock_read();
 	runq_charge(rq, prev, now);
-	if (unlikely(reason == SWITCH_YIELD && prev->sched.band == BAND_DEADLINE))
+	if (reason == SWITCH_YIELD && unlikely(is_deadline(prev)))
 		deadline_yield(prev);
 	if (unlikely(now >= rq->load_next))
 		load_sample(rq, now);
@@ -166,7 +166,7 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 		__atomic_store_n(&self->current, next, __ATOMIC_RELEASE);
 	}
 	struct thread *current = next ? next : prev;
-	if (unlikely(current->sched.band == BAND_DEADLINE))
+	if (unlikely(is_deadline(current)))
 		deadline_arm(rq, current);
 	if (!rq->is_slice_armed &&
 	    (load_relaxed(&rq->ready_bands) || current->sched.band == BAND_REALTIME ||
