@@ -253,7 +253,7 @@ int64_t proc_clone(struct trapframe *tf, const struct clone_args *args)
 		err = copy_machine_state(child, tf, args);
 	if (!err)
 		err = sched_copy_params(child, current_thread());
-	if (!err && process != self)
+	if (!err && process != self && process->limits[RLIMIT_CPU].current != UINT64_MAX)
 		err = proc_watch_cpu_limit(process);
 	if (!err && (args->flags & CLONE_PIDFD))
 		err = give_pidfd(process, args->pidfd, &pidfd);

@@ -419,6 +419,7 @@ static void drop_from(struct process *process, int lowest)
 		list_remove(&t->node);
 		list_push_back(&gone, &t->node);
 	}
+	process->has_no_timers |= lowest == INT_MIN;
 	spin_unlock(&process->lock);
 	while ((t = list_pop_front_entry(&gone, struct posix_timer, node)))
 		discard(t);
@@ -436,7 +437,7 @@ void proc_drop_all_timers(struct process *process)
 
 // ---- the kernel's own -----------------------------------------------------------------------------
 
-/** The timer @id of @process, made if it is not there; with a reference. NULL: no memory. */
+/** The timer @id of @process, made if it is not there; with a reference. NULL: no memory, or it ends. */
 static struct posix_timer *own_timer(struct process *process, int id, int signo)
 {
 	const struct proc_timer_spec spec = {.clock = PROC_CLOCK_PROCESS_CPU, .signo = signo};
@@ -446,12 +447,13 @@ static struct posix_timer *own_timer(struct process *process, int id, int signo)
 	fresh->id = id;
 	spin_lock(&process->lock);
 	struct posix_timer *t = find_locked(process, id);
-	if (!t) {
+	if (!t && !process->has_no_timers) {
 		t = fresh;
 		fresh = NULL;
 		list_push_back(&process->timers, &t->node);
 	}
-	fetch_add_relaxed(&t->refs, 1);
+	if (t)
+		fetch_add_relaxed(&t->refs, 1);
 	spin_unlock(&process->lock);
 	if (fresh)
 		timer_drop(fresh);

@@ -84,6 +84,8 @@ void user_uncharge(uint32_t uid)
 err_t user_charge_thread(struct thread *child)
 {
 	const struct cred *cred = cred_current();
+	if (!cred->uid)
+		return 0;
 	bool is_free = cred_has_cap(cred, CAP_SYS_RESOURCE) || cred_has_cap(cred, CAP_SYS_ADMIN);
 	err_t err = user_charge(cred->uid, is_free ? UINT64_MAX : proc_limit(RLIMIT_NPROC));
 	if (!err)
