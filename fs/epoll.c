@@ -123,7 +123,7 @@ static bool make_ready(struct item *item)
 	bool is_woken = is_on && sched_waitq_wake_one_locked(&epoll->wq);
 	spin_unlock_irqrestore(&epoll->wq.lock, flags);
 	if (is_on)
-		poll_notify(&epoll->poll, POLLIN | POLLRDNORM);
+		poll_notify_watchers(&epoll->poll, POLLIN | POLLRDNORM);
 	return is_woken;
 }
 

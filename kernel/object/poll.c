@@ -34,17 +34,31 @@ void poll_unlink(struct poll_entry *entry)
 	spin_unlock_irqrestore(&source->lock, flags);
 }
 
-void poll_notify_slow(struct poll_source *source, uint32_t events)
+/** Interrupts off, source locked. */
+static void notify_entries(struct poll_source *source, uint32_t events)
 {
 	struct poll_entry *entry, *next;
 	bool is_taken = false;
-	irqflags_t flags = spin_lock_irqsave(&source->lock);
 	list_for_each_entry_safe(entry, next, &source->entries, node) {
 		if (!(entry->events & events) || (entry->is_exclusive && is_taken))
 			continue;
 		bool is_woken = entry->notify(entry, events);
 		is_taken |= is_woken && entry->is_exclusive;
 	}
+}
+
+void poll_notify_slow(struct poll_source *source, uint32_t events)
+{
+	irqflags_t flags = spin_lock_irqsave(&source->lock);
+	notify_entries(source, events);
+	spin_unlock_irqrestore(&source->lock, flags);
+}
+
+void poll_notify_watchers_slow(struct poll_source *source, uint32_t events)
+{
+	irqflags_t flags = hal_irq_save();
+	spin_lock_nested(&source->lock);
+	notify_entries(source, events);
 	spin_unlock_irqrestore(&source->lock, flags);
 }
 

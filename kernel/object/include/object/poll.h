@@ -38,6 +38,14 @@ static inline void poll_notify(struct poll_source *source, uint32_t events)
 	if (unlikely(!list_is_empty(&source->entries)))
 		poll_notify_slow(source, events);
 }
+/** The same from the notify of an entry of another source, which is locked: for objects that watch others
+ *  and are watched. They form no loop, so sources are locked in the order of watching. */
+void poll_notify_watchers_slow(struct poll_source *source, uint32_t events);
+static inline void poll_notify_watchers(struct poll_source *source, uint32_t events)
+{
+	if (unlikely(!list_is_empty(&source->entries)))
+		poll_notify_watchers_slow(source, events);
+}
 /** The object goes away: unlink all, each told POLLHUP-like @events. */
 void poll_source_destroy(struct poll_source *source, uint32_t events);
 
