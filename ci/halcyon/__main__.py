@@ -56,9 +56,12 @@ def build_parser():
 
     verb = verbs.add_parser('image', help='make a medium that boots on a real machine',
                             description='Build what changed and write an image for a machine: x86_64 '
-                            'is a CD that is also a disk or USB stick, with GRUB for BIOS and UEFI.')
+                            'is a CD that is also a disk or USB stick, with GRUB for BIOS and UEFI; '
+                            'raspi4b is an SD card.')
     verb.add_argument('machine', metavar='MACHINE', help='one of: ' + ', '.join(image.IMAGES))
     verb.add_argument('-o', dest='output', metavar='FILE', help='where to (default: build/images/)')
+    verb.add_argument('--firmware', action='store_true', help='put firmware that is not free onto the '
+                      'medium, out of Debian\'s package')
     add_payload(verb)
     verb.set_defaults(call=image.image_verb)
 

@@ -4,15 +4,21 @@ import pathlib
 import shutil
 import tempfile
 
-from . import grub, packages, rootfs, run
+from . import grub, packages, raspi, rootfs, run
 from .common import BUILD, Failure, note
 
 # What is made for each machine: write(path, kernel, initrd, append, scratch), its architecture, the
 # file's name, and how it gets onto a medium.
 TO_STICK = 'write it to a USB stick or disk by: dd if=%s of=/dev/sdX bs=4M; or burn it'
+TO_CARD = 'write it to an SD card by: dd if=%s of=/dev/sdX bs=4M'
 IMAGES = {
     'x86_64': (grub.write_product, 'x86_64', 'halcyon-x86_64.iso', TO_STICK),
+    'raspi4b': (raspi.write_card, 'aarch64', 'halcyon-raspi4b.img',
+                TO_CARD + '; then add %s, which are not free (or make it with --firmware)'
+                % ' and '.join(raspi.FIRMWARE)),
 }
+# The same with firmware that is not free, when --firmware allows that.
+WITH_FIRMWARE = {'raspi4b': (raspi.write_card_with_firmware, TO_CARD)}
 
 
 def image_verb(args):
@@ -20,6 +26,10 @@ def image_verb(args):
         raise Failure('image: there is none for %s, only for: %s'
                       % (args.machine, ', '.join(IMAGES)), 2)
     write, arch, name, advice = IMAGES[args.machine]
+    if args.firmware:
+        if args.machine not in WITH_FIRMWARE:
+            raise Failure('image: %s needs no firmware on its medium' % args.machine, 2)
+        write, advice = WITH_FIRMWARE[args.machine]
     target = pathlib.Path(args.output or BUILD / 'images' / name)
     if target.is_dir():
         raise Failure('image: %s is a folder; -o wants a file' % target, 2)

@@ -19,7 +19,8 @@ CROSS = {'x86_64': ('gcc-x86-64-linux-gnu', 'libc6-dev-amd64-cross'),
          'aarch64': ('gcc-aarch64-linux-gnu', 'libc6-dev-arm64-cross'),
          'riscv64': ('gcc-riscv64-linux-gnu', 'libc6-dev-riscv64-cross')}
 # Boot loaders and firmware for media; GRUB for PCs is packaged for PCs only.
-MEDIA = ('xorriso', 'mtools', 'ovmf', 'grub-common', 'grub-pc-bin', 'grub-efi-amd64-bin')
+MEDIA = ('mtools', 'u-boot-qemu', 'u-boot-tools')
+MEDIA_PC = ('xorriso', 'ovmf', 'grub-common', 'grub-pc-bin', 'grub-efi-amd64-bin')
 QEMU = ('qemu-system-x86', 'qemu-system-arm', 'qemu-system-riscv')
 QEMU_OLDEST = 9
 
@@ -46,8 +47,8 @@ def setup_verb(_args):
 
 def media():
     """Make sure of what media need; no network when nothing is missing."""
-    if shutil.which('dpkg-query') and _is_debian() and platform.machine() == 'x86_64':
-        _install(MEDIA)
+    if shutil.which('dpkg-query') and _is_debian():
+        _install(MEDIA + (MEDIA_PC if platform.machine() == 'x86_64' else ()))
 
 
 def setup():
