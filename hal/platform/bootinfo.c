@@ -28,6 +28,11 @@ void bootinfo_warn(const char *fmt, ...)
 	va_end(ap);
 }
 
+void bootinfo_forget_warnings(unsigned from)
+{
+	warning_count = min(warning_count, from);
+}
+
 const char *bootinfo_next_warning(unsigned i)
 {
 	return i < warning_count ? warnings[i] : NULL;
@@ -189,6 +194,12 @@ void bootinfo_set_initrd(paddr_t start, paddr_t end)
 	}
 	if (!bootinfo_is_ram(start, end - start)) {
 		bootinfo_warn("initrd from 0x%llx to 0x%llx is not in RAM: ignored",
+			      (unsigned long long)start, (unsigned long long)end);
+		return;
+	}
+	const struct boot_range *image = &bootinfo.image;
+	if (start < image->base + image->size && image->base < end) {
+		bootinfo_warn("initrd from 0x%llx to 0x%llx overlaps the kernel: ignored",
 			      (unsigned long long)start, (unsigned long long)end);
 		return;
 	}

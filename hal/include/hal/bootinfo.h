@@ -56,9 +56,12 @@ void bootinfo_finish(void);
 
 /** Warning number @i (from 0) for the boot log; NULL after the last. */
 const char *bootinfo_next_warning(unsigned i);
+/** Tests: forget warning number @from and those after it. */
+void bootinfo_forget_warnings(unsigned from);
 /** Whether all of [@base, @base+@size) is RAM. After bootinfo_finish(). */
 bool bootinfo_is_ram(paddr_t base, uint64_t size);
-/** Take [@start, @end) as the initrd and reserve it, or warn. After bootinfo_finish(). */
+/** Take [@start, @end) as the initrd and reserve it, or warn: it is not in RAM, or where
+ *  the kernel is. After bootinfo_finish(), bootinfo.image set. */
 void bootinfo_set_initrd(paddr_t start, paddr_t end);
 void bootinfo_set_cmdline(const char *text);
 /** Take @fb as the screen if what it says can be, else warn. */
