@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Cache maintenance by address, with the line sizes of CTR_EL0 (Arm ARM D7.5). The operations
 // broadcast to the inner shareable domain by themselves.
+#include <arch/boot.h>
 #include <arch/sysreg.h>
 #include <hal/cache.h>
 
@@ -42,6 +43,15 @@ void hal_cache_sync_code(const void *addr, size_t len)
 		__asm__ volatile("dsb ish" : : : "memory");
 	}
 	isb();
+}
+
+void arch_cache_flush(const void *addr, size_t len)
+{
+	uintptr_t start = (uintptr_t)addr, end = start + len;
+	uintptr_t line = data_line(read_sysreg(ctr_el0));
+	for (uintptr_t at = align_down(start, line); at < end; at += line)
+		__asm__ volatile("dc civac, %0" : : "r"(at) : "memory");
+	__asm__ volatile("dsb sy" : : : "memory");
 }
 
 void hal_cache_clean(const void *addr, size_t len)

@@ -33,6 +33,16 @@ static unsigned level_shift(unsigned level)
 	return HAL_PAGE_SHIFT + HAL_PT_BITS * level;
 }
 
+/** The table that @entry names. Those of the boot map are in the image and reached there: the part of the
+ *  direct map that is about to be split may hold them. */
+static pte_t *table_below(pte_t entry)
+{
+	paddr_t pa = hal_pte_paddr(entry);
+	if (pa - arch_image_base < (paddr_t)(_image_end - _image_start))
+		return (pte_t *)(HAL_KERNEL_BASE + (pa - arch_image_base));
+	return hal_direct(pa);
+}
+
 static pte_t *entry_in(pte_t *table, vaddr_t va, unsigned level)
 {
 	return &table[(va >> level_shift(level)) % HAL_PT_ENTRIES];
@@ -77,7 +87,7 @@ static bool is_mapped(pte_t *root, vaddr_t va, unsigned prot)
 			return hal_pte_prot(entry) == prot;
 		if (!hal_pte_is_present(entry))
 			return false;
-		table = hal_direct(hal_pte_paddr(entry));
+		table = table_below(entry);
 	}
 }
 
@@ -97,7 +107,7 @@ static pte_t *walk(pte_t *root, vaddr_t va, unsigned level)
 			   (root == arch_kernel_root || !split_leaf(entry, at))) {
 			return NULL;
 		}
-		table = hal_direct(hal_pte_paddr(*entry));
+		table = table_below(*entry);
 	}
 	return entry_in(table, va, level);
 }

@@ -63,6 +63,16 @@ halcyon_guest_test(NAME hal.H4.panic_busy CPUS 4 STATUS ${failed}
 	ADD ${PROJECT_BINARY_DIR}/tests/guest/guest-test:/test APPEND "init=/test -- --busy-end"
 	LOG "KERNEL PANIC: init ended, status 3\\nCPU [0-3]: panicked\\n  stack:\\n    proc_exit[^~]*(CPU [0-3]: stopped\\n  user mode[^~]*){3}halted after")
 
+# maxcpus= that makes no sense: a number is moved to the nearest that does, a word is not one.
+foreach(case "0:1:using 1" "3:2:using 2" "99999999999:2:using 2" "-1:2:is not a number" "many:2:is not a number")
+	string(REPLACE ":" ";" case "${case}")
+	list(GET case 0 value)
+	list(GET case 1 count)
+	list(GET case 2 line)
+	halcyon_guest_test(NAME boot.bad.maxcpus=${value} CPUS 2 APPEND maxcpus=${value}
+		EXEC "nproc" EXPECT "${count}" LOG "command line: [^\\n]*${line}")
+endforeach()
+
 # H1, H2: ids that are neither dense nor in one cluster become 0, 1, 2 …; who does not arrive in time is
 # left off, and if it comes later all the same, it parks.
 set(cpus 8)

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Which console: console=ttyAMA0 is the first PL011, console=ttyS0 the first 16550; else the device
-// tree's stdout-path, else the first UART that has a driver.
+// tree's stdout-path, else the first UART that has a driver. A Raspberry Pi's screen shows the log, and is a
+// terminal that nobody types at.
+#include <drivers/bcm2835_fb.h>
 #include <drivers/ns16550.h>
 #include <drivers/pl011.h>
+#include <drivers/screen.h>
 #include <hal/bootinfo.h>
 #include <hal/console.h>
 #include <hal/dt.h>
@@ -96,7 +99,7 @@ static bool is_chosen(const char *name)
 	return is;
 }
 
-void hal_console_init(void)
+static void choose_uart(void)
 {
 	if (is_chosen("ttyAMA0")) {
 		takes_ns16550 = false;
@@ -111,4 +114,12 @@ void hal_console_init(void)
 	int node = fdt_stdout(&hal_fdt);
 	if (node < 0 || dt_probe_node(DT_CLASS_uart, node) != 0)
 		dt_probe(DT_CLASS_uart);
+}
+
+void hal_console_init(void)
+{
+	choose_uart();
+	bcm2835_fb_init();
+	hal_console_other = screen_init(NULL);
+	hal_console_other_has_log = hal_console_other != NULL;
 }

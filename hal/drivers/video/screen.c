@@ -231,9 +231,11 @@ static bool find_font(void)
 	struct cpio_cursor cursor;
 	struct cpio_entry entry;
 
-	if (bootinfo.initrd.size == 0)
+	const struct boot_range *initrd = &bootinfo.initrd;
+	if (initrd->size == 0 || initrd->base < bootinfo.mapped_base ||
+	    initrd->base + initrd->size > bootinfo.mapped_end)
 		return false;
-	cpio_open(&cursor, hal_direct(bootinfo.initrd.base), bootinfo.initrd.size);
+	cpio_open(&cursor, hal_direct(initrd->base), initrd->size);
 	while (cpio_next(&cursor, &entry) == 1) {
 		if (strcmp(entry.name, SCREEN_FONT) == 0)
 			return take_font(entry.data, entry.size);
@@ -261,7 +263,7 @@ const struct console_ops *screen_init(const struct keyboard_ops *keyboard)
 	if (screen.fb.width == 0)
 		return NULL;
 	if (!find_font()) {
-		bootinfo_warn("no screen: the initrd has no font " SCREEN_FONT);
+		bootinfo_warn("no screen: no font in the initrd (or it is out of reach): " SCREEN_FONT);
 		return NULL;
 	}
 	screen.base = set_size() ? hal_mmio_map(screen.fb.addr, (size_t)screen.fb.pitch * screen.fb.height)

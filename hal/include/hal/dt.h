@@ -18,6 +18,7 @@ enum dt_class {
 	DT_CLASS_timer,
 	DT_CLASS_rtc,
 	DT_CLASS_power,
+	DT_CLASS_video,
 };
 
 struct dt_driver {

@@ -49,5 +49,8 @@ bool arch_psci_can_stop(void);
 void arch_psci_cpu_off(void);
 bool arch_psci_is_off(uint64_t hwid);
 
+/** Write cached data back and forget it, for a device that uses memory beside the caches. */
+void arch_cache_flush(const void *addr, size_t len);
+
 /** Semihosting call; -1 where nobody answers it. */
 int64_t arch_semihosting(uint64_t operation, const void *argument);
