@@ -205,6 +205,9 @@ TEST(hal, fpu_keeps_a_state)
 		hal_fpu_save(first);
 		hal_fpu_restore(first);
 		hal_fpu_save(second);
+		EXPECT_EQ(memcmp(first, second, hal_fpu_state_size()), 0);
+		hal_fpu_switch(second, first);
+		hal_fpu_save(first);
 		hal_fpu_disable();
 		EXPECT_EQ(memcmp(first, second, hal_fpu_state_size()), 0);
 	}
