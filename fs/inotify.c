@@ -70,7 +70,7 @@ static bool is_same_event(const struct event *a, const struct event_head *head, 
 	       a->head.len == head->len && (!len || memcmp(a->name, name, len) == 0);
 }
 
-/** Queue an event; one like the last is not told twice. Too many, or no memory: that is told. */
+/** Queue an event; one like the last is not told twice. That there were too many is told; without memory it is lost. */
 static void queue_event(struct inotify *inotify, int32_t wd, uint32_t mask, uint32_t cookie, const char *name,
 			size_t len)
 {

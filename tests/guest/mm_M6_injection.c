@@ -4,9 +4,13 @@
 // guest: CPUS 4
 #include <grp.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 
 #include <uapi/ipc.h>
 
@@ -162,6 +166,70 @@ static void undo_flock(long result)
 	CHECK_IS(result, 0);
 	CHECK_IS(flock(file_fd, LOCK_UN), 0);
 }
+static void undo_record(long result)
+{
+	struct flock lock = { .l_type = F_UNLCK, .l_whence = SEEK_SET };
+	CHECK_IS(result, 0);
+	CHECK_IS(fcntl(file_fd, F_SETLK, &lock), 0);
+}
+static long run_record(void)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	return error_of(fcntl(file_fd, F_SETLK, &lock));
+}
+// Part of the way is undone here: no call's failure may leave more behind.
+static long run_epoll(void)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	int fd = epoll_create1(0), target = fd < 0 ? -1 : eventfd(0, 0);
+	long result = error_of(target);
+	if (target >= 0) {
+		result = error_of(epoll_ctl(fd, EPOLL_CTL_ADD, target, &event));
+		close_fd(target);
+	}
+	if (fd >= 0)
+		close_fd(fd);
+	return result;
+}
+static long run_timerfd(void)
+{
+	return error_of(timerfd_create(CLOCK_REALTIME, 0));
+}
+static long run_inotify(void)
+{
+	int fd = inotify_init1(0);
+	if (fd < 0)
+		return error_of(fd);
+	long result = error_of(inotify_add_watch(fd, ".", IN_CREATE));
+	close_fd(fd);
+	return result < 0 ? result : 0;
+}
+static long run_send_fds(void)
+{
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { .head = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct iovec piece = { "x", 1 };
+	struct msghdr msg = { .msg_iov = &piece, .msg_iovlen = 1, .msg_control = &control,
+		.msg_controllen = sizeof(control) };
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair))
+		return error_of(-1);
+	memcpy(CMSG_DATA(&control.head), &file_fd, sizeof(int));
+	long result = error_of(sendmsg(pair[0], &msg, 0));
+	close_fd(pair[0]);
+	close_fd(pair[1]);
+	return result < 0 ? result : 0;
+}
+static long run_shm(void)
+{
+	return error_of(shmget(IPC_PRIVATE, 8192, 0600));
+}
+static void undo_shm(long id)
+{
+	CHECK_IS(shmctl((int)id, IPC_RMID, NULL), 0);
+}
 static long run_mint(void)
 {
 	return error_of(syscall(IPC_MINT, endpoint_fd, 1, 7, 0, 0, 0));
@@ -314,6 +382,12 @@ static const struct inject_case cases[] = {
 	{"endpoint", run_endpoint, close_fd, 0, false},
 	{"poll", run_poll, nothing, 0, false},
 	{"flock", run_flock, undo_flock, ENOLCK, false},
+	{"fcntl, lock", run_record, undo_record, ENOLCK, false},
+	{"epoll", run_epoll, nothing, 0, false},
+	{"timerfd", run_timerfd, close_fd, 0, false},
+	{"inotify", run_inotify, nothing, 0, true}, // the last event of a watch may be lost
+	{"sendmsg, descriptors", run_send_fds, nothing, 0, false},
+	{"shmget", run_shm, undo_shm, 0, false},
 	{"mint", run_mint, close_fd, 0, false},
 	{"sigqueue", run_sigqueue, undo_sigqueue, EAGAIN, false},
 	{"setgroups", run_setgroups, undo_setgroups, 0, false},
