@@ -412,7 +412,7 @@ static int64_t fcntl_file(struct file *file, uint32_t fd, uint32_t command, uint
 	}
 }
 
-// Partly: record locks are had without a look at other holders; no leases, F_SETOWN changes nothing.
+// Partly: no leases; F_SETOWN and F_SETSIG change nothing.
 SYSCALL3(fcntl, uint32_t, fd, uint32_t, command, uint64_t, arg)
 {
 	struct file_ref ref;

@@ -245,13 +245,15 @@ static int64_t traced(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e
 	return hal_tf_result(abi_frame());
 }
 
-static const linux_syscall_fn traced_syscalls[LINUX_SYSCALLS] = {
-	[0 ... LINUX_SYSCALLS - 1] = traced,
-};
+/** Filled when it is needed first, so that images do not carry it; all who fill it write the same. */
+static linux_syscall_fn traced_syscalls[LINUX_SYSCALLS];
 
 void abi_trace(struct process *process, bool is_traced)
 {
 	store_relaxed(&process->is_traced, is_traced);
-	if (is_traced)
-		store_release(&linux_syscall_table, traced_syscalls);
+	if (!is_traced)
+		return;
+	for (size_t i = 0; i < LINUX_SYSCALLS; i++)
+		traced_syscalls[i] = traced;
+	store_release(&linux_syscall_table, traced_syscalls);
 }
