@@ -232,8 +232,6 @@ static err_t build(struct exec_image *image)
 	if (!err)
 		err = exec_build_stack(image);
 	if (!err)
-		err = sigpage_map(image->space);
-	if (!err)
 		err = vdso_map(image->space);
 	return err;
 }

@@ -128,12 +128,11 @@ void user_recharge(uint32_t uid); // the current thread is now @uid's
 // sigframe.c
 must_check err_t sigframe_push(struct trapframe *tf, const struct siginfo *info,
 			       const struct sigaction *action, uint64_t saved_mask);
-void sigframe_init(void);
-/** Map the page that handlers without a restorer return through; its address, 0 = none. */
-must_check err_t sigpage_map(struct mm_space *space);
 
 // vdso.c
 void vdso_init(void);
 must_check err_t vdso_map(struct mm_space *space);
 /** Where the image is in every program; 0 = there is none. */
 vaddr_t vdso_address(void);
+/** Code that returns from a signal handler. */
+vaddr_t vdso_sigreturn(void);

@@ -28,7 +28,6 @@ void proc_init(void)
 	pid_init();
 	user_init();
 	signal_init();
-	sigframe_init();
 	vdso_init();
 	itimer_init();
 	signalfd_init();

@@ -7,14 +7,10 @@
 //   siginfo
 #include "internal.h"
 
-#include <hal/cache.h>
 #include <hal/fpu.h>
 #include <hal/trapframe.h>
-#include <kernel/panic.h>
 #include <kernel/upcall.h>
 #include <lib/string.h>
-#include <mm/frame.h>
-#include <mm/space.h>
 #include <mm/ucopy.h>
 #include <sched/fpu.h>
 
@@ -23,9 +19,6 @@
 #define SS_DISABLE 2
 #define SS_AUTODISARM 0x80000000u
 #define RED_ZONE 128 // below the stack pointer, the ABI of x86_64 lets functions use it
-#define SIGPAGE_ADDR (HAL_USER_TOP - 2 * HAL_PAGE_SIZE)
-
-static struct mm_object *sigpage;
 
 // The mask stands behind the machine context's head (x86_64) or well before it.
 #define MASK_ROOM (HAL_UCONTEXT_SIGMASK > HAL_UCONTEXT_MCONTEXT ? 8 : 0)
@@ -182,7 +175,7 @@ err_t sigframe_push(struct trapframe *tf, const struct siginfo *info,
 {
 	struct layout layout = layout_of_frame();
 	uint64_t frame = place(tf, action, layout.size);
-	uint64_t restorer = action->flags & SA_RESTORER ? action->restorer : SIGPAGE_ADDR;
+	uint64_t restorer = action->flags & SA_RESTORER ? action->restorer : vdso_sigreturn();
 	if (!frame)
 		return -EFAULT;
 	void *fpu = sched_fpu_save();
@@ -224,32 +217,4 @@ void signal_return(struct trapframe *tf)
 	hal_tf_clear_syscall(tf);
 	if (err)
 		upcall_fault_signal(tf, SIGSEGV, SI_KERNEL, 0);
-}
-
-// ---- the page that handlers without a restorer return through -------------------------------------
-
-void sigframe_init(void)
-{
-	static const uint8_t code[] = HAL_SIGRETURN_CODE;
-	sigpage = mm_object_create_anon(1);
-	struct frame *frame = NULL;
-	if (!sigpage || sigpage->ops->get_page(sigpage, 0, true, &frame))
-		panic("no memory for the page that signal handlers return through");
-	memcpy(frame_direct(frame), code, sizeof(code));
-	hal_cache_sync_code(frame_direct(frame), sizeof(code));
-	frame_put(frame);
-}
-
-err_t sigpage_map(struct mm_space *space)
-{
-	struct mm_map_request request = {
-		.addr = SIGPAGE_ADDR,
-		.size = HAL_PAGE_SIZE,
-		.flags = HAL_PROT_READ | HAL_PROT_EXEC | MM_SHARED,
-		.is_fixed = true,
-		.object = sigpage,
-		.max_prot = HAL_PROT_READ | HAL_PROT_EXEC,
-	};
-	vaddr_t addr;
-	return HAL_SIGFRAME_RETURN_ON_STACK ? 0 : mm_map(space, &request, &addr);
 }

@@ -5,6 +5,7 @@
 #include "internal.h"
 
 #include <hal/cache.h>
+#include <hal/trapframe.h>
 #include <kernel/assert.h>
 #include <kernel/panic.h>
 #include <lib/string.h>
@@ -17,7 +18,12 @@
 #define IMAGE_ADDR (CLOCK_ADDR + HAL_PAGE_SIZE)
 
 extern const char vdso_image[], vdso_image_end[];
-static struct mm_object *pages; // the data, then the image; NULL: there is none
+static struct mm_object *pages; // data, image, and the code that handlers without a restorer return to
+
+static uint64_t image_pages(void)
+{
+	return align_up((size_t)(vdso_image_end - vdso_image), HAL_PAGE_SIZE) >> HAL_PAGE_SHIFT;
+}
 
 /** The page @index of the object, which keeps it for ever. */
 static void *page_address(uint64_t index)
@@ -29,50 +35,51 @@ static void *page_address(uint64_t index)
 	return frame_direct(frame);
 }
 
+static void put_code(uint64_t index, const void *code, size_t size)
+{
+	void *page = page_address(index);
+	memcpy(page, code, size);
+	hal_cache_sync_code(page, HAL_PAGE_SIZE);
+}
+
 void vdso_init(void)
 {
+	static const uint8_t sigreturn[] = HAL_SIGRETURN_CODE;
 	size_t size = (size_t)(vdso_image_end - vdso_image);
-	uint64_t count = align_up(size, HAL_PAGE_SIZE) >> HAL_PAGE_SHIFT;
-	if (!size)
-		return;
+	uint64_t count = image_pages();
 	verify(count <= IMAGE_PAGES_MAX);
-	pages = mm_object_create_anon(1 + count);
+	pages = mm_object_create_anon(count + 2);
 	if (!pages)
 		panic("no memory for the vDSO");
 	time_publish(page_address(0));
 	for (uint64_t i = 0; i < count; i++) {
-		void *page = page_address(1 + i);
 		size_t from = i << HAL_PAGE_SHIFT;
-		memcpy(page, vdso_image + from, min(size - from, (size_t)HAL_PAGE_SIZE));
-		hal_cache_sync_code(page, HAL_PAGE_SIZE);
+		put_code(1 + i, vdso_image + from, min(size - from, (size_t)HAL_PAGE_SIZE));
 	}
+	put_code(1 + count, sigreturn, sizeof(sigreturn));
 }
 
-static err_t map(struct mm_space *space, vaddr_t addr, uint64_t first, uint64_t count, unsigned prot)
+/** All in one mapping, for exec pays for each. */
+err_t vdso_map(struct mm_space *space)
 {
 	struct mm_map_request request = {
-		.addr = addr,
-		.size = count << HAL_PAGE_SHIFT,
-		.flags = prot | MM_SHARED,
+		.addr = CLOCK_ADDR,
+		.size = (image_pages() + 2) << HAL_PAGE_SHIFT,
+		.flags = HAL_PROT_READ | HAL_PROT_EXEC | MM_SHARED,
 		.is_fixed = true,
 		.object = pages,
-		.offset = first << HAL_PAGE_SHIFT,
-		.max_prot = prot,
+		.max_prot = HAL_PROT_READ | HAL_PROT_EXEC,
 	};
 	vaddr_t at;
 	return mm_map(space, &request, &at);
 }
 
-err_t vdso_map(struct mm_space *space)
-{
-	uint64_t count = align_up((size_t)(vdso_image_end - vdso_image), HAL_PAGE_SIZE) >> HAL_PAGE_SHIFT;
-	if (!pages)
-		return 0;
-	err_t err = map(space, CLOCK_ADDR, 0, 1, HAL_PROT_READ);
-	return err ? err : map(space, IMAGE_ADDR, 1, count, HAL_PROT_READ | HAL_PROT_EXEC);
-}
-
 vaddr_t vdso_address(void)
 {
-	return pages ? IMAGE_ADDR : 0;
+	return image_pages() ? IMAGE_ADDR : 0;
+}
+
+vaddr_t vdso_sigreturn(void)
+{
+	return IMAGE_ADDR + (image_pages() << HAL_PAGE_SHIFT);
 }
