@@ -83,8 +83,7 @@ static void check_exec(void)
 	static struct books before;
 	int nth = 1, failed = 0;
 	(void)exec_fails(1000000, &failed);
-	books_read(&before); // touches what it fills
-	books_read(&before);
+	books_open(&before);
 	while (exec_fails(nth, &failed)) {
 		CHECK(nth < 1000);
 		nth++;
