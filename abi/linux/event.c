@@ -46,6 +46,7 @@ SYSCALL1(inotify_init1, uint32_t, flags)
 	return make_inotify(flags);
 }
 
+// Partly: IN_DELETE_SELF comes with the end of the last name, not of the last open file; no IN_UNMOUNT.
 SYSCALL3(inotify_add_watch, uint32_t, fd, uaddr_t, path_at, uint32_t, mask)
 {
 	struct file_ref ref;

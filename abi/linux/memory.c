@@ -215,6 +215,7 @@ SYSCALL2(membarrier, int, command, uint32_t, flags)
 
 enum { MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2, MFD_EXEC = 16, MEMFD_NAME_MAX = 249 };
 
+// Partly: no huge pages, no MFD_NOEXEC_SEAL.
 SYSCALL2(memfd_create, uaddr_t, name_at, uint32_t, flags)
 {
 	char name[MEMFD_NAME_MAX + 1];

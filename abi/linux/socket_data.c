@@ -209,6 +209,7 @@ static int64_t sendmsg_file(struct file *file, uaddr_t at, unsigned flags)
 	return with_pieces(file, &msg, flags, send_pieces);
 }
 
+// Partly: no MSG_OOB.
 SYSCALL3(sendmsg, uint32_t, fd, uaddr_t, at, uint32_t, flags)
 {
 	struct file_ref ref;

@@ -225,6 +225,7 @@ SYSCALL2(getitimer, uint32_t, which, uaddr_t, at)
 	return put_itimer(at, setting.value, setting.interval);
 }
 
+// Partly: ITIMER_VIRTUAL counts the time in the kernel, too.
 SYSCALL3(setitimer, uint32_t, which, uaddr_t, new_at, uaddr_t, old_at)
 {
 	struct linux_timeval in[2] = {{0, 0}, {0, 0}};
@@ -307,6 +308,7 @@ static err_t get_notification(const struct linux_sigevent *event, struct proc_ti
 	return 0;
 }
 
+// Partly: no alarm clocks; of clocks of CPU time only the caller's own.
 SYSCALL3(timer_create, int, clock, uaddr_t, event_at, uaddr_t, id_at)
 {
 	struct proc_timer_spec spec = {.signo = SIGALRM, .is_value_id = !event_at};
