@@ -17,10 +17,16 @@
 #include <uapi/errno.h>
 
 #define OPERATIONS 200000
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(__SANITIZE_ADDRESS__)
 #define ROUNDS 2
 #else
 #define ROUNDS 50 // 10^7 operations
+#endif
+/** All of it runs on one CPU: nothing for the thread sanitizer, whose stack switches are slow. */
+#ifdef __SANITIZE_THREAD__
+#define IS_LEFT_OUT 1
+#else
+#define IS_LEFT_OUT 0
 #endif
 #define LABEL_LAST 0xfffffff // of the last request
 
@@ -207,6 +213,8 @@ static void run(bool is_slow)
 
 TEST(ipc, I8_fast_path_is_slow_path)
 {
+	if (IS_LEFT_OUT)
+		return;
 	object_init_caches();
 	ipc_init();
 	make_descriptors();
