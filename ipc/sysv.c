@@ -7,7 +7,9 @@
 
 #define MODE_BITS 0777u
 
-struct sysv_table sysv_tables[SYSV_KINDS] = {
+struct sysv_table sysv_tables[SYSV_KINDS];
+
+static const struct sysv_ops ops[SYSV_KINDS] = {
 	[SYSV_SHM] = {.create = sysv_shm_create, .destroy = sysv_shm_destroy, .check_size = sysv_shm_check},
 	[SYSV_SEM] = {.create = sysv_sem_create, .destroy = sysv_sem_destroy, .check_size = sysv_sem_check},
 	[SYSV_MSG] = {.create = sysv_msg_create, .destroy = sysv_msg_destroy, .check_size = sysv_msg_check},
@@ -15,8 +17,10 @@ struct sysv_table sysv_tables[SYSV_KINDS] = {
 
 void sysv_init(void)
 {
-	for (unsigned i = 0; i < SYSV_KINDS; i++)
+	for (unsigned i = 0; i < SYSV_KINDS; i++) {
+		sysv_tables[i].ops = &ops[i];
 		sched_mutex_init(&sysv_tables[i].lock);
+	}
 }
 
 int64_t sysv_now(void)
@@ -54,7 +58,7 @@ err_t sysv_find_locked(struct sysv_table *table, int32_t id, unsigned mode, stru
 void sysv_put_locked(struct sysv_table *table, struct sysv_object *object)
 {
 	if (--object->refs == 0)
-		table->destroy(object);
+		table->ops->destroy(object);
 }
 
 err_t sysv_wait(struct sysv_table *table, struct sysv_object *object, nsec_t deadline)
@@ -79,14 +83,14 @@ static int64_t make(struct sysv_table *table, int32_t key, uint64_t size, uint32
 {
 	const struct cred *cred = cred_current();
 	unsigned slot = 0;
-	err_t err = table->check_size(size, NULL);
+	err_t err = table->ops->check_size(size, NULL);
 	if (err)
 		return err;
 	while (slot < SYSV_OBJECTS_MAX && table->slots[slot])
 		slot++;
 	if (slot == SYSV_OBJECTS_MAX)
 		return -ENOSPC;
-	struct sysv_object *object = table->create(size);
+	struct sysv_object *object = table->ops->create(size);
 	if (!object)
 		return -ENOMEM;
 	struct sysv_stat *stat = &object->stat;
@@ -117,7 +121,7 @@ int64_t sysv_get_id(enum sysv_kind kind, int32_t key, uint64_t size, uint32_t fl
 		result = key != SYSV_PRIVATE && !(flags & SYSV_CREATE) ? -ENOENT
 									: make(table, key, size, flags);
 	if (object && !result) {
-		result = table->check_size(size, object);
+		result = table->ops->check_size(size, object);
 		result = result ? result : object->stat.id;
 	}
 	sched_mutex_unlock(&table->lock);

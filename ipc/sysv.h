@@ -14,14 +14,18 @@ struct sysv_object {
 	struct sched_cond changed; // who waits for anything looks again
 };
 
-struct sysv_table {
-	struct sched_mutex lock;
-	struct sysv_object *slots[SYSV_OBJECTS_MAX];
-	uint32_t seq;
+struct sysv_ops {
 	/** A new object for @size; NULL: no memory. Its stat's common fields are filled afterwards. */
 	struct sysv_object *(*create)(uint64_t size);
 	void (*destroy)(struct sysv_object *object); // the last reference is gone; lock held
 	err_t (*check_size)(uint64_t size, const struct sysv_object *object); // NULL: a new one
+};
+
+struct sysv_table {
+	const struct sysv_ops *ops;
+	struct sched_mutex lock;
+	struct sysv_object *slots[SYSV_OBJECTS_MAX];
+	uint32_t seq;
 };
 extern struct sysv_table sysv_tables[SYSV_KINDS];
 
