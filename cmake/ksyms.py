@@ -5,12 +5,14 @@
   ksyms.py NM ELF OUT.S      from the functions of a first link; ELF `-` makes an empty table
   ksyms.py --check NM FIRST FINAL   the final link moved no function
 
-Defines, all little-endian u32 but the last:
-  ksym_count                 number of entries
-  ksym_offsets[count]        function addresses minus KERNEL_BASE, ascending
-  ksym_name_offsets[count]   where each name begins in ksym_names
-  ksym_names[]               NUL-terminated names
+Defines:
+  ksym_count          u32: number of entries
+  ksym_first          u32: address of the first function minus KERNEL_BASE
+  ksym_steps[count]   u16: bytes from a function to the next, 0 for the last
+  ksym_names[]        names, each ended by a 0 byte; a byte from 0x80 on stands for a pair of bytes
+  ksym_pairs[128][2]  those pairs, which may hold such bytes themselves (byte-pair encoding)
 The table stands in .rodata.ksyms, after .text, so its size moves no function."""
+import collections
 import subprocess
 import sys
 
@@ -31,25 +33,38 @@ def functions(nm, elf):
     return sorted(found.items())
 
 
+def compress(names):
+    """Replace the most frequent pair of bytes by a new one, as often as there are new ones."""
+    pairs = []
+    for token in range(0x80, 0x100):
+        counts = collections.Counter()
+        for name in names:
+            counts.update(zip(name, name[1:]))
+        if not counts:
+            break
+        pair = min(counts, key=lambda pair: (-counts[pair], pair))
+        pairs.append(pair)
+        names = [name.replace(bytes(pair), bytes([token])) for name in names]
+    return names, pairs + [(0, 0)] * (0x80 - len(pairs))
+
+
 def emit(table, out):
     out.write('# Generated.\n.section .rodata.ksyms, "a"\n.balign 8\n')
 
-    def label(name):
+    def values(name, size, numbers):
         out.write('.global %s\n%s:\n' % (name, name))
-    label('ksym_count')
-    out.write('.long %d\n' % len(table))
-    label('ksym_offsets')
-    for address, _ in table:
-        out.write('.long %#x\n' % (address - KERNEL_BASE))
-    label('ksym_name_offsets')
-    position = 0
-    for _, name in table:
-        out.write('.long %d\n' % position)
-        position += len(name) + 1
-    label('ksym_names')
-    for _, name in table:
-        out.write('.asciz "%s"\n' % name)
-    out.write('.byte 0\n.section .note.GNU-stack, "", %progbits\n')
+        out.writelines('.%s %d\n' % (size, number) for number in numbers)
+    addresses = [address for address, _ in table]
+    steps = [after - before for before, after in zip(addresses, addresses[1:])]
+    if steps and max(steps) > 0xffff:
+        sys.exit('ksyms: a function of %d bytes' % max(steps))
+    names, pairs = compress([name.encode() for _, name in table])
+    values('ksym_count', 'long', [len(table)])
+    values('ksym_first', 'long', [addresses[0] - KERNEL_BASE if table else 0])
+    values('ksym_steps', 'short', steps + [0])
+    values('ksym_pairs', 'byte', [byte for pair in pairs for byte in pair])
+    values('ksym_names', 'byte', b''.join(name + b'\0' for name in names) + b'\0')
+    out.write('.section .note.GNU-stack, "", %progbits\n')
 
 
 def main(args):
