@@ -38,6 +38,12 @@ else()
 	target_compile_options(kernel_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:-fomit-frame-pointer>)
 endif()
 
+if(NOT CONFIG_HOST)
+	# Padding in front of functions and loops is a tenth of the image, and is itself executed.
+	target_compile_options(kernel_flags INTERFACE -falign-functions=4
+		$<$<C_COMPILER_ID:GNU>:-falign-jumps=1 -falign-loops=1 -falign-labels=1>)
+endif()
+
 set(machine_flags "")
 if(HALCYON_ARCH STREQUAL "x86_64")
 	set(machine_flags -mcmodel=kernel -mno-red-zone -mgeneral-regs-only -fcf-protection=none)
