@@ -148,14 +148,15 @@ static void check_none_lost(void)
 		CHECK_IS(ipc(IPC_WAIT, n, &m), 0);
 		for (unsigned i = 0; i < SIGNALLERS; i++) {
 			if (m.tag >> i & 1)
-				__atomic_fetch_add(&seen[i], 1, __ATOMIC_RELAXED);
+				__atomic_fetch_add(&seen[i], 1, __ATOMIC_SEQ_CST);
 		}
 		uint64_t done = 0;
 		for (unsigned i = 0; i < SIGNALLERS; i++)
-			done += __atomic_load_n(&seen[i], __ATOMIC_RELAXED) == (uint64_t)count;
+			done += __atomic_load_n(&seen[i], __ATOMIC_SEQ_CST) == (uint64_t)count;
 		if (done == SIGNALLERS || m.tag >> 63) {
 			if (helper)
 				break;
+			CHECK_IS(ipc3(IPC_SIGNAL, n, 1ul << 63, 0, 0), 0); // the other may wait for more
 			_exit(0);
 		}
 	}
