@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// 9P transport devices (Virtio 1.2, 5.x "9P transport"): each is a channel named by its mount tag.
+// 9P transport devices (Virtio 1.2, section 5: device 9): each is a channel named by its mount tag.
 #include <fs/ninep.h>
 #include <kernel/log.h>
 #include <lib/error.h>

@@ -26,7 +26,6 @@ enum ninep_type { // T of each; R is the next number
 	NINEP_GETATTR = 24,
 	NINEP_SETATTR = 26,
 	NINEP_READDIR = 40,
-	NINEP_FSYNC = 50,
 	NINEP_LINK = 70,
 	NINEP_MKDIR = 72,
 	NINEP_RENAMEAT = 74,

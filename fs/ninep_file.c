@@ -262,16 +262,8 @@ static err_t get_page(struct mm_object *object, uint64_t index, bool for_write, 
 static unsigned get_resident(struct mm_object *object, uint64_t first, unsigned count, struct frame **frames)
 {
 	struct ninep_node *node = node_of_object(object);
-	unsigned found = 0;
 	spin_lock(&object->lock);
-	uint64_t end = pages_for(node->vnode.size);
-	for (unsigned i = 0; i < count; i++) {
-		frames[i] = first + i < end ? page_tree_find(&node->pages, first + i) : NULL;
-		if (!frames[i])
-			continue;
-		frame_get(frames[i]);
-		found++;
-	}
+	unsigned found = page_tree_get_resident(&node->pages, pages_for(node->vnode.size), first, count, frames);
 	spin_unlock(&object->lock);
 	return found;
 }

@@ -162,3 +162,17 @@ void page_tree_put_taken(struct list *taken)
 			sched_preempt_point();
 	}
 }
+
+unsigned page_tree_get_resident(const struct page_tree *tree, uint64_t end, uint64_t first, unsigned count,
+				struct frame **frames)
+{
+	unsigned found = 0;
+	for (unsigned i = 0; i < count; i++) {
+		frames[i] = first + i < end ? page_tree_find(tree, first + i) : NULL;
+		if (!frames[i])
+			continue;
+		frame_get(frames[i]);
+		found++;
+	}
+	return found;
+}

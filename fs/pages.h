@@ -50,3 +50,8 @@ void page_tree_take(struct page_tree *tree, uint64_t index);
 unsigned page_tree_take_some(struct page_tree *tree, uint64_t *first, uint64_t last, struct list *taken);
 /** Drop the references of the frames on @taken. */
 void page_tree_put_taken(struct list *taken);
+
+/** Fill @frames with pages [@first, @first + @count), of which those below @end count, each with a reference;
+ *  NULL where there is none. Returns how many. The owner's lock is held. */
+unsigned page_tree_get_resident(const struct page_tree *tree, uint64_t end, uint64_t first, unsigned count,
+				struct frame **frames);

@@ -400,16 +400,8 @@ static unsigned object_get_resident(struct mm_object *object, uint64_t first, un
 				    struct frame **frames)
 {
 	struct tmpfs_file *file = file_of_object(object);
-	unsigned found = 0;
 	spin_lock(&object->lock);
-	uint64_t end = pages_for(file->vnode.size);
-	for (unsigned i = 0; i < count; i++) {
-		frames[i] = first + i < end ? page_tree_find(&file->pages, first + i) : NULL;
-		if (!frames[i])
-			continue;
-		frame_get(frames[i]);
-		found++;
-	}
+	unsigned found = page_tree_get_resident(&file->pages, pages_for(file->vnode.size), first, count, frames);
 	spin_unlock(&object->lock);
 	return found;
 }
