@@ -9,16 +9,23 @@
 //
 // Life. Names of pinned file systems are the file system: being in the tree is a reference. Dynamic
 // ones (/proc) only cache a lookup: they are found under the lock only, and one whose count falls to 0
-// waits on the list `unused` until the lock is released, so a walk under the lock needs no references.
+// waits on the list `unused` until the lock is released, so a walk under the lock needs no references. Where
+// asking again is slow (9P), the latest of them stay on the list `kept` instead, while their pages are few.
 #include <kernel/random.h>
+#include <mm/frame.h>
 
 #include "private.h"
 
 #define DELETED " (deleted)"
+#define KEPT_MAX 1024u
+#define KEPT_PAGES_SHARE 8 // of memory: names are kept while the pages that they keep are fewer
 
 struct fs_dentry *_Atomic dentry_table[1u << DENTRY_HASH_BITS];
 static struct sched_mutex names;
 static struct list unused; // (n)
+static struct list kept; // no references, or taken again meanwhile; the oldest first (n)
+static unsigned kept_count; // (n)
+_Atomic uint64_t kept_pages;
 _Atomic uint32_t names_seq;
 uint64_t dentry_seed;
 
@@ -26,6 +33,7 @@ void dentry_init(void)
 {
 	sched_mutex_init(&names);
 	list_init(&unused);
+	list_init(&kept);
 	random_bytes(&dentry_seed, sizeof(dentry_seed));
 }
 
@@ -116,6 +124,8 @@ void dentry_detach(struct fs_dentry *dentry)
 		dentry->vnode->name = NULL;
 	if (!(dentry->flags & DENTRY_DYNAMIC))
 		fs_dentry_put(dentry);
+	else if (!load_relaxed(&dentry->refs))
+		dentry_note_unused(dentry);
 }
 
 static void free_name(struct quiesce *head)
@@ -172,10 +182,28 @@ void fs_dentry_get(struct fs_dentry *dentry)
 	fetch_add_relaxed(&dentry->refs, 1);
 }
 
+static void leave_kept(struct fs_dentry *dentry)
+{
+	dentry->flags &= ~(uint32_t)DENTRY_KEPT;
+	list_remove(&dentry->unused);
+	kept_count--;
+}
+
 void dentry_note_unused(struct fs_dentry *dentry)
 {
+	if (dentry->flags & DENTRY_KEPT)
+		leave_kept(dentry);
 	if (!list_is_linked(&dentry->unused))
 		list_push_back(&unused, &dentry->unused);
+}
+
+void dentry_drop_kept(const struct fs_super *super)
+{
+	struct fs_dentry *dentry, *next;
+	list_for_each_entry_safe(dentry, next, &kept, unused) {
+		if (dentry->vnode->super == super)
+			dentry_note_unused(dentry);
+	}
 }
 
 static void put_dynamic(struct fs_dentry *dentry)
@@ -212,16 +240,53 @@ void names_lock(void)
 	sched_mutex_lock(&names);
 }
 
-/** Dynamic names that nobody refers to leave the tree, onto @gone. */
+static bool are_pages_few(void)
+{
+	struct frame_stats stats;
+	frame_get_stats(&stats);
+	return load_relaxed(&kept_pages) < stats.total / KEPT_PAGES_SHARE;
+}
+
+static bool is_worth_keeping(const struct fs_dentry *dentry)
+{
+	const struct fs_super *super = dentry->vnode->super;
+	return dentry->flags & DENTRY_HASHED && super->flags & FS_SUPER_KEEPS_NAMES && load_relaxed(&super->mounts);
+}
+
+static void keep(struct fs_dentry *dentry)
+{
+	dentry->flags |= DENTRY_KEPT;
+	list_push_back(&kept, &dentry->unused);
+	kept_count++;
+}
+
+/** Kept names beyond @max become unused again. */
+static void trim_kept(unsigned max)
+{
+	while (kept_count > max) {
+		struct fs_dentry *dentry = list_first_entry(&kept, struct fs_dentry, unused);
+		leave_kept(dentry);
+		if (!load_relaxed(&dentry->refs))
+			dentry_detach(dentry);
+	}
+}
+
+/** Dynamic names that nobody refers to leave the tree, onto @gone, or are kept. */
 static void reap_locked(struct list *gone)
 {
 	struct fs_dentry *dentry;
 	while ((dentry = list_pop_front_entry(&unused, struct fs_dentry, unused))) {
 		if (load_relaxed(&dentry->refs))
 			continue; // somebody took it after all
-		dentry_detach(dentry);
-		list_push_back(gone, &dentry->unused);
-		fs_dentry_put(load_relaxed(&dentry->parent)); // may be the next
+		if (is_worth_keeping(dentry)) {
+			keep(dentry);
+			trim_kept(are_pages_few() ? KEPT_MAX : 0);
+		} else if (dentry->flags & DENTRY_HASHED) {
+			dentry_detach(dentry); // it comes here again
+		} else {
+			list_push_back(gone, &dentry->unused);
+			fs_dentry_put(load_relaxed(&dentry->parent)); // may be the next
+		}
 	}
 }
 

@@ -315,6 +315,7 @@ err_t fs_umount(const struct fs_at *target, unsigned flags)
 	// A busy one that is only detached keeps its names as long as the kernel runs.
 	if (dies && is_pinned && !busy)
 		tear_down(root);
+	dentry_drop_kept(super);
 	fs_dentry_put(mount->root);
 	fs_dentry_put(mount->point);
 	kfree(mount);

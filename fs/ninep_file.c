@@ -159,6 +159,7 @@ static void drop_pages(struct ninep_node *node, uint64_t first, uint64_t last, b
 		spin_lock(&node->object.lock);
 		count = page_tree_take_some(&node->pages, &at, last, &taken);
 		spin_unlock(&node->object.lock);
+		(void)fetch_sub_acq_rel(&kept_pages, count);
 		sched_preempt_point();
 	} while (count == PAGE_TREE_BATCH);
 	if (is_mapped && !list_is_empty(&taken))
@@ -214,6 +215,8 @@ static err_t add_page(struct ninep_node *node, uint64_t index, struct frame *fre
 	spin_unlock(&node->object.lock);
 	if (err || !is_wanted)
 		frame_put(fresh);
+	else
+		fetch_add_relaxed(&kept_pages, 1);
 	return err;
 }
 

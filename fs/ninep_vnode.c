@@ -254,7 +254,7 @@ static err_t mount(const char *source, uint64_t flags, const char *options, stru
 		store_release(&channel->is_mounted, false);
 		return -ENOMEM;
 	}
-	fs_super_init(&session->super, &ninep_type, 0);
+	fs_super_init(&session->super, &ninep_type, FS_SUPER_KEEPS_NAMES);
 	session->channel = channel;
 	atomic_init(&session->refs, 1);
 	err = ninep_session_open(session);

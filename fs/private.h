@@ -65,6 +65,7 @@ struct fs_name {
 enum dentry_flags {
 	DENTRY_HASHED = 1, // in its parent's directory; (n)
 	DENTRY_DYNAMIC = 2, // not pinned: leaves the tree when nobody refers to it
+	DENTRY_KEPT = 4, // but not yet: its `unused` is on the list of kept ones
 };
 
 /** A name in a directory, or the root of a mount. n = lock of names; walks read the atomic fields, hash
@@ -177,6 +178,10 @@ void dentry_attach(struct fs_dentry *dentry); // into its parent's directory
 void dentry_detach(struct fs_dentry *dentry); // out of it: drops the pin
 /** A dentry of @dir's that a lookup made: stays while somebody refers to it. */
 void dentry_note_unused(struct fs_dentry *dentry);
+/** Pages of files of the file systems whose names are kept. */
+extern _Atomic uint64_t kept_pages;
+/** @super is not mounted any more: what is kept of its names goes when the lock is released. */
+void dentry_drop_kept(const struct fs_super *super);
 /** Change place and name; @name was made by name_create(). Inside names_seq_begin/end. */
 void dentry_move(struct fs_dentry *dentry, struct fs_dentry *dir, struct fs_name *name);
 must_check struct fs_name *name_create(const char *text, size_t len);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A 9P server that lies: whatever it answers, mounting and reading end with an error, and nothing is lost.
+// A 9P server that lies: whatever it answers, mounting and reading end with an error, and nothing is lost. And an
+// honest one, which counts what it is asked.
 
 #include "../ninep.h"
 #include "fs_test.h"
@@ -67,4 +68,114 @@ TEST(fs, ninep_lying_data)
 	EXPECT_EQ(ninep_read(&session, 1, 0, buf, 4), 2);
 	EXPECT(buf[0] == 1 && buf[1] == 2 && buf[2] == 9);
 	ninep_session_close(&session);
+}
+
+/** An honest server of a folder (ino 1) with a folder "d" (2) that has a file "f" (3). It counts. */
+static struct {
+	unsigned asked[256]; // by the type of the question
+	unsigned fids; // that are somebody's
+	bool has_file;
+	uint8_t ino_of_fid[64];
+} server;
+
+static uint32_t number(const uint8_t *bytes, unsigned count)
+{
+	uint32_t value = 0;
+	while (count--)
+		value = value << 8 | bytes[count];
+	return value;
+}
+
+static uint32_t serve_walk(const uint8_t *question, uint8_t *answer)
+{
+	uint8_t from = server.ino_of_fid[number(question, 4) % 64], *to = &server.ino_of_fid[number(question + 4, 4) % 64];
+	bool has_name = number(question + 8, 2);
+	char name = has_name ? (char)question[12] : 0;
+	uint8_t found = !has_name ? from : from == 1 && name == 'd' ? 2 : from == 2 && name == 'f' && server.has_file ? 3 : 0;
+	if (!found)
+		return 0;
+	*to = found;
+	server.fids++;
+	answer[0] = has_name;
+	return 2 + 13u * has_name;
+}
+
+static uint32_t serve_getattr(const uint8_t *question, uint8_t *answer)
+{
+	uint8_t ino = server.ino_of_fid[number(question, 4) % 64];
+	if (ino == 3 && !server.has_file)
+		return 0;
+	answer[13] = ino; // the path of the qid
+	answer[21] = ino == 3 ? 0244 : 0355;
+	answer[22] = ino == 3 ? 0201 : 0101;
+	answer[33] = 1; // nlink
+	return 153;
+}
+
+static int64_t serve(struct ninep_channel *channel, const void *out, uint32_t out_len, void *in, uint32_t in_size)
+{
+	const uint8_t *question = out;
+	uint8_t *answer = in;
+	uint32_t len = 0;
+	(void)channel, (void)out_len, (void)in_size;
+	memset(answer, 0, 256);
+	server.asked[question[4]]++;
+	switch (question[4]) {
+	case NINEP_VERSION:
+		memcpy(answer + 7, "\0\0\1\0\x08\0" "9P2000.L", len = 14);
+		break;
+	case NINEP_ATTACH:
+		server.ino_of_fid[number(question + 7, 4) % 64] = 1;
+		server.fids++;
+		len = 13;
+		break;
+	case NINEP_WALK:
+		len = serve_walk(question + 7, answer + 7);
+		break;
+	case NINEP_GETATTR:
+		len = serve_getattr(question + 7, answer + 7);
+		break;
+	case NINEP_CLUNK:
+		server.fids--;
+		break;
+	default:
+		break;
+	}
+	bool is_error = !len && question[4] != NINEP_CLUNK;
+	answer[4] = is_error ? NINEP_LERROR + 1 : question[4] + 1;
+	if (is_error) {
+		answer[7] = ENOENT;
+		len = 4;
+	}
+	answer[0] = (uint8_t)(7 + len);
+	return 7 + len;
+}
+
+/** If this fails, each use of a name opens its whole path anew; or a name that the server took away is still
+ *  there; or an unmounted server keeps files. */
+TEST(fs, ninep_keeps_names)
+{
+	static struct ninep_channel channel = {.tag = "honest", .request = serve};
+	struct fs_stat stat;
+	struct fs_at place = at("/t/m");
+	fs_test_init();
+	ninep_channel_register(&channel);
+	server.has_file = true;
+	EXPECT_EQ(t_mkdir("/t/m"), 0);
+	EXPECT_EQ(fs_mount("honest", &place, "9p", 0, NULL), 0);
+	EXPECT_EQ(t_stat("/t/m/d/f", &stat), 0);
+	EXPECT_EQ(stat.ino, 3);
+	EXPECT_EQ(server.asked[NINEP_WALK], 2);
+	EXPECT_EQ(t_stat("/t/m/d/f", &stat), 0);
+	EXPECT_EQ(server.asked[NINEP_WALK], 2);
+	EXPECT_EQ(server.asked[NINEP_CLUNK], 0);
+	EXPECT_EQ(server.fids, 3);
+	server.has_file = false;
+	EXPECT_EQ(t_stat("/t/m/d/f", &stat), -ENOENT);
+	EXPECT_EQ(server.fids, 2); // the file's is given back
+	server.has_file = true;
+	EXPECT_EQ(t_stat("/t/m/d/f", &stat), 0);
+	EXPECT_EQ(fs_umount(&place, 0), 0);
+	EXPECT_EQ(server.fids, 0);
+	list_remove(&channel.node); // it is not for ever
 }

@@ -87,6 +87,7 @@ struct fs_type {
 
 enum fs_super_flags {
 	FS_SUPER_PINNED = 1, // all names live in memory, in fs's own tree (tmpfs)
+	FS_SUPER_KEEPS_NAMES = 2, // the latest stay after their last use; is_stale says what they are worth
 };
 struct fs_super {
 	const struct fs_type *type;
