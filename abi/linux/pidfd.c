@@ -2,6 +2,7 @@
 // System calls of pidfds but waitid.
 #include "syscall.h"
 
+#include <abi/procfs.h>
 #include <object/file.h>
 #include <proc/pidfd.h>
 #include <proc/signal.h>
@@ -23,14 +24,25 @@ SYSCALL2(pidfd_open, int32_t, pid, uint32_t, flags)
 	return err ? err : file_install(file, FD_CLOEXEC);
 }
 
-static int64_t send_signal(struct file *file, int signo, uaddr_t info_at)
+static int64_t send_signal(struct process *process, int signo, uaddr_t info_at)
 {
-	struct process *process = pidfd_process(file);
 	struct siginfo info = abi_sender_info(signo, SI_USER);
-	if (!process)
-		return -EBADF;
 	err_t err = info_at ? abi_get_siginfo(info_at, signo, &info) : 0;
 	return err ? err : signal_kill_process(process, &info);
+}
+
+/** @file is a pidfd, or the folder of a process in /proc, as Linux had it before there were pidfds. */
+static int64_t send_signal_to(struct file *file, int signo, uaddr_t info_at)
+{
+	struct process *process = pidfd_process(file);
+	if (process)
+		return send_signal(process, signo, info_at);
+	err_t err = procfs_process_of(file, &process);
+	if (err)
+		return err;
+	int64_t result = send_signal(process, signo, info_at);
+	process_put(process);
+	return result;
 }
 
 SYSCALL4(pidfd_send_signal, uint32_t, fd, int, signo, uaddr_t, info_at, uint32_t, flags)
@@ -41,7 +53,7 @@ SYSCALL4(pidfd_send_signal, uint32_t, fd, int, signo, uaddr_t, info_at, uint32_t
 	err_t err = file_ref_take(fd, 0, &ref);
 	if (err)
 		return err;
-	int64_t result = send_signal(ref.file, signo, info_at);
+	int64_t result = send_signal_to(ref.file, signo, info_at);
 	file_ref_drop(&ref);
 	return result;
 }

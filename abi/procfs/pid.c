@@ -3,6 +3,7 @@
 #include "private.h"
 
 #include <abi/init.h>
+#include <abi/procfs.h>
 #include <lib/format.h>
 #include <lib/string.h>
 #include <mm/slab.h>
@@ -413,4 +414,17 @@ err_t procfs_enter_pid(const struct view_id *id, uint32_t pid, struct view_id *c
 	(void)id;
 	child->pid = child->tid = pid;
 	return process_inspect(pid, note_start, child) ? 0 : -ENOENT;
+}
+
+err_t procfs_process_of(const struct file *file, struct process **process)
+{
+	const struct view_id *id = view_id_of_folder(file, &procfs_pid_dir);
+	if (!id)
+		return -EBADF;
+	*process = process_find(id->pid);
+	if (*process && (*process)->start_time == id->start)
+		return 0;
+	if (*process)
+		process_put(*process); // the number is another's now
+	return -ESRCH;
 }

@@ -195,6 +195,12 @@ static const struct file_ops dir_ops = {
 	.seek = view_seek,
 };
 
+const struct view_id *view_id_of_folder(const struct file *file, const struct view_dir *dir)
+{
+	const struct view_node *node = file->ops == &dir_ops ? node_of(file->vnode) : NULL;
+	return node && node->entry->dir == dir ? &node->id : NULL;
+}
+
 static err_t open_dir(struct vnode *vnode, uint32_t open_flags, struct file **file)
 {
 	(void)vnode;

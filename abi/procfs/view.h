@@ -65,6 +65,8 @@ void view_fs_init(struct view_fs *fs);
 must_check err_t view_fs_mount(struct view_fs *fs, const struct fs_type *type,
 			       struct fs_super **super);
 
+/** What the open folder @file is of, if it is one of @dir's; NULL: it is something else. */
+const struct view_id *view_id_of_folder(const struct file *file, const struct view_dir *dir);
 /** What a view is of is still there, and who owns it (root's, but for processes). pid.c. */
 bool view_id_is_alive(const struct view_id *id, uint32_t *uid, uint32_t *gid);
 /** The current thread may look into the process. */

@@ -49,6 +49,27 @@ static void check_errors(void)
 	close(file);
 }
 
+/** Signals also go by the folder of a process, to that process only. */
+static void check_folder(void)
+{
+	char name[32];
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		pause();
+		_exit(0);
+	}
+	snprintf(name, sizeof(name), "/proc/%d", pid);
+	int fd = open(name, O_DIRECTORY), proc = open("/proc", O_DIRECTORY), status;
+	CHECK(fd >= 0 && proc >= 0);
+	CHECK_ERRNO(pidfd_kill(proc, 0), EBADF);
+	CHECK_IS(pidfd_kill(fd, SIGTERM), 0);
+	CHECK_IS(waitpid(pid, &status, 0), pid);
+	CHECK(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	CHECK_ERRNO(pidfd_kill(fd, 0), ESRCH);
+	close(fd);
+	close(proc);
+}
+
 static void check_life(void)
 {
 	pid_t pid = check_fork();
@@ -139,6 +160,7 @@ int main(void)
 {
 	volatile int tid = 0;
 	check_errors();
+	check_folder();
 	check_life();
 	check_clone();
 	check_getfd();
