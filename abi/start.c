@@ -6,6 +6,7 @@
 #include <fs/fs.h>
 #include <hal/bootinfo.h>
 #include <hal/mmu.h>
+#include <ipc/device.h>
 #include <ipc/endpoint.h>
 #include <ipc/futex.h>
 #include <ipc/sysv.h>
@@ -22,6 +23,7 @@
 #include <object/init.h>
 #include <proc/process.h>
 #include <uapi/errno.h>
+#include <uapi/ipc.h>
 
 #define INIT_ARGS_MAX 32
 
@@ -64,6 +66,15 @@ static err_t open_console(void)
 		fd = fd_install(self->object.fds, &console->grant, 0, 0);
 	}
 	return fd < 0 ? fd : 0;
+}
+
+/** The first program opens devices, or lets others do so: close-on-exec, so only those that it gives this. */
+static void give_devices(void)
+{
+	struct grant *root;
+	if (ipc_device_root(&root) == 0 &&
+	    fd_install(current_thread()->object.fds, root, IPC_DEVICE_ROOT_FD, FD_CLOEXEC) < 0)
+		grant_put(root);
 }
 
 static void log_summary(void)
@@ -112,7 +123,9 @@ void upcall_start_user(void *unused)
 	const char *wanted = param_get("init");
 	const char *path = wanted && *wanted ? wanted : "/init";
 	err_t err = try_init(path);
-	if (!err)
+	if (!err) {
+		give_devices();
 		enter_user();
+	}
 	panic("init: %s cannot be started: %s", path, err_name(err));
 }

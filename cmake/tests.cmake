@@ -8,7 +8,7 @@
 #       its log.
 #   halcyon_guest_test(NAME boot.cpus8 [EXEC command] [EXPECT regex] [LOG regex] [STATUS n]
 #                      [CPUS n] [MEM size] [MACHINE row] [APPEND words] [INITRD file] [NO_INITRD]
-#                      [ADD host:guest …] [INPUT file] [STDOUT file] [ICOUNT] [TAP] [TIMEOUT s]
+#                      [ADD host:guest …] [DEVICE qemu-device …] [INPUT file] [STDOUT file] [ICOUNT] [TAP] [TIMEOUT s]
 #                      [LONG] [HASH] [PRESETS regex])
 #       Boots this build's image. EXPECT is for what EXEC prints (the whole of it), LOG for the
 #       kernel's log, STDOUT a file that must equal what EXEC prints; TAP: the log must hold a whole run
@@ -34,7 +34,7 @@ endfunction()
 # The arguments go through a file, one per line: a command of a shell may hold semicolons.
 function(halcyon_guest_test)
 	set(single NAME EXEC EXPECT LOG STATUS CPUS MEM MACHINE APPEND INITRD INPUT STDOUT TIMEOUT PRESETS)
-	cmake_parse_arguments(PARSE_ARGV 0 T "NO_INITRD;ICOUNT;LONG;TAP;HASH" "${single}" "ADD")
+	cmake_parse_arguments(PARSE_ARGV 0 T "NO_INITRD;ICOUNT;LONG;TAP;HASH" "${single}" "ADD;DEVICE")
 	if(NOT T_PRESETS)
 		set(T_PRESETS ".*-test")
 	endif()
@@ -63,6 +63,9 @@ function(halcyon_guest_test)
 	endforeach()
 	foreach(pair IN LISTS T_ADD)
 		string(APPEND args "--add=${pair}\n")
+	endforeach()
+	foreach(device IN LISTS T_DEVICE)
+		string(APPEND args "--device=${device}\n")
 	endforeach()
 	file(WRITE ${PROJECT_BINARY_DIR}/tests/${T_NAME}.args "${args}")
 	# The script keeps the guest's time; this limit is for the script itself.

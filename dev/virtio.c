@@ -191,9 +191,11 @@ static err_t start(struct virtio *virtio, const struct pci_function *function, u
 		return err;
 	virtio->irq.fn = on_interrupt;
 	err = irq_connect(&virtio->irq, irq, trigger, name);
-	if (!err)
-		set_status(virtio, STATUS_DRIVER_OK);
-	return err;
+	if (err)
+		return err;
+	hal_pci_unmask_line(function);
+	set_status(virtio, STATUS_DRIVER_OK);
+	return 0;
 }
 
 err_t virtio_init(struct virtio *virtio, const struct pci_function *function, uint32_t features,
@@ -214,8 +216,12 @@ err_t virtio_init(struct virtio *virtio, const struct pci_function *function, ui
 	if (!frame)
 		return -ENOMEM;
 	virtio->queue = frame_direct(frame);
-	hal_pci_enable(function);
-	err_t err = start(virtio, function, features, &regions[CAP_NOTIFY], name);
+	err_t err = hal_pci_enable(function);
+	if (err) {
+		frame_put(frame);
+		return err;
+	}
+	err = start(virtio, function, features, &regions[CAP_NOTIFY], name);
 	if (err) {
 		set_status(virtio, STATUS_FAILED);
 		reset(virtio);

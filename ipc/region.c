@@ -60,6 +60,14 @@ static unsigned view_get_resident(struct mm_object *object, uint64_t first, unsi
 	return view->pages->ops->get_resident(view->pages, first, count, frames);
 }
 
+static err_t view_get_device(struct mm_object *object, uint64_t index, paddr_t *pa)
+{
+	struct region_view *view = view_of(object);
+	if (load_acquire(&view->is_dead))
+		return -EIO;
+	return view->pages->ops->get_device(view->pages, index, pa);
+}
+
 static void view_get(struct mm_object *object)
 {
 	fetch_add_relaxed(&view_of(object)->refs, 1);
@@ -93,6 +101,7 @@ static const struct mm_object_ops view_ops = {
 	.put = view_put,
 	.describe = view_describe,
 	.get_resident = view_get_resident,
+	.get_device = view_get_device,
 	.is_memory = true,
 };
 
@@ -199,14 +208,22 @@ static const struct object_ops region_ops = {
 };
 
 /** A region without pages. */
-static err_t make_region(struct grant **grant)
+static struct region *new_region(void)
 {
 	struct region *region = kzalloc(sizeof(*region));
 	if (!region)
-		return -ENOMEM;
+		return NULL;
 	object_init(&region->object, &region_ops);
 	sched_mutex_init(&region->lock);
 	list_init(&region->views);
+	return region;
+}
+
+static err_t make_region(struct grant **grant)
+{
+	struct region *region = new_region();
+	if (!region)
+		return -ENOMEM;
 	*grant = grant_create(&region->object, OBJECT_REGION | RIGHTS_ALL, 0);
 	if (*grant)
 		return 0;
@@ -251,6 +268,8 @@ err_t ipc_region_move(struct grant *grant, struct grant **moved)
 {
 	struct region *from = region_of(grant->object);
 	err_t err = grant_check(grant, OBJECT_REGION, RIGHTS_ALL);
+	if (!err && from->is_device)
+		err = -EPERM;
 	if (!err)
 		err = make_region(moved);
 	if (err)
@@ -262,6 +281,28 @@ err_t ipc_region_move(struct grant *grant, struct grant **moved)
 	else
 		kill_views(from);
 	return err;
+}
+
+struct region *ipc_region_of_device(struct mm_object *memory, uint64_t size)
+{
+	struct region *region = new_region();
+	if (region) {
+		region->pages = memory;
+		region->size = size;
+		region->is_device = true;
+		region->has_registers = memory->ops->get_device;
+	}
+	return region;
+}
+
+void ipc_region_end(struct region *region)
+{
+	struct mm_object *pages;
+	uint64_t size;
+	if (take_pages(region, &pages, &size) != 0)
+		return;
+	kill_views(region);
+	pages->ops->put(pages);
 }
 
 uint64_t ipc_region_size(struct region *region)

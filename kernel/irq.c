@@ -46,8 +46,11 @@ err_t irq_connect(struct irq_handler *handler, uint32_t irq, enum hal_irq_trigge
 	list_push_back(bucket_of(irq), &handler->node);
 	if (hal_irqchip->set_target)
 		err = hal_irqchip->set_target(irq, handler->cpu);
+	if (err)
+		list_remove(&handler->node);
 	spin_unlock_irqrestore(&lock, flags);
-	hal_irqchip->unmask(irq);
+	if (!err)
+		hal_irqchip->unmask(irq);
 	return err;
 }
 

@@ -51,6 +51,20 @@ static err_t get_file_object(uint32_t fd, unsigned prot, bool is_shared, struct 
 	return err;
 }
 
+/** Registers are neither copied nor executed. */
+static err_t check_registers(struct object *object, unsigned prot, bool is_shared, struct mm_map_request *request)
+{
+	if (!container_of(object, struct region, object)->has_registers)
+		return 0;
+	if (!is_shared)
+		return -EINVAL;
+	if (prot & HAL_PROT_EXEC)
+		return -EACCES;
+	request->max_prot &= ~HAL_PROT_EXEC;
+	request->flags |= MM_DEVICE;
+	return 0;
+}
+
 /** The same of a region. */
 static err_t get_region_object(uint32_t fd, unsigned prot, bool is_shared, struct mm_map_request *request)
 {
@@ -61,6 +75,8 @@ static err_t get_region_object(uint32_t fd, unsigned prot, bool is_shared, struc
 	err_t err = grant_check(grant, OBJECT_REGION, IPC_RIGHT_READ);
 	if (err == -EPERM || (!err && is_shared && (prot & HAL_PROT_WRITE) && !can_write))
 		err = -EACCES;
+	if (!err)
+		err = check_registers(grant->object, prot, is_shared, request);
 	if (!err)
 		err = ipc_region_view(grant, &request->object);
 	if (is_shared && !can_write)

@@ -242,5 +242,7 @@ const native_syscall_fn native_syscalls[] = {
 	[IPC_REGION_MOVE - IPC_NR_FIRST] = native_region_move,
 	[IPC_PUBLISH - IPC_NR_FIRST] = native_publish,
 	[IPC_ATTACH - IPC_NR_FIRST] = native_attach,
+	[IPC_DEVICE - IPC_NR_FIRST] = native_device,
+	[IPC_IRQ_ACK - IPC_NR_FIRST] = native_irq_ack,
 };
 _Static_assert(array_len(native_syscalls) == IPC_NR_LAST - IPC_NR_FIRST + 1, "all are there");

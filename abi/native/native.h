@@ -26,3 +26,5 @@ void native_region(struct trapframe *tf);
 void native_region_size(struct trapframe *tf);
 void native_region_move(struct trapframe *tf);
 void native_publish(struct trapframe *tf);
+void native_device(struct trapframe *tf);
+void native_irq_ack(struct trapframe *tf);

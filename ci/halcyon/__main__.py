@@ -42,6 +42,8 @@ def build_parser():
     verb.add_argument('--share', action='append', default=[], metavar='HOSTDIR[:GUESTDIR]',
                       help='a folder of this machine is one of the guest\'s, /mnt by default, to read and '
                       'write (repeatable)')
+    verb.add_argument('--device', action='append', default=[], metavar='NAME[,OPTION…]',
+                      help='QEMU\'s -device: put one more into the machine (repeatable)')
     verb.add_argument('--exec', dest='command', metavar='COMMAND',
                       help='run it by the guest\'s shell, pass standard streams, exit with its '
                       'status (125: panic or time-out)')

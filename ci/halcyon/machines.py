@@ -146,6 +146,10 @@ def share_line(name, shares):
     return line
 
 
+def device_line(devices):
+    return [word for device in devices for word in ('-device', device)]
+
+
 def kernel_booted(name, kernel, scratch):
     """The bytes of the kernel as the chain's medium holds them, after qemu_line()."""
     return chains.CHAINS[find(name).chain].kernel(kernel, scratch)

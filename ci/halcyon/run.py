@@ -55,6 +55,7 @@ def boot(args, kernel, initrd, scratch, shares=()):
                               args.icount, args.gdb, scratch)
     line += machines.share_line(args.machine, [(rootfs.share_tag(number), folder)
                                                for number, (folder, _) in enumerate(shares)])
+    line += machines.device_line(args.device)
     if args.gdb:
         note('gdb: file %s, then target remote :1234'
              % (kernel.parent / 'halcyon.elf').relative_to(BUILD.parent))

@@ -134,6 +134,30 @@ void grant_init_embedded(struct grant *grant, struct object *object, uint32_t ty
 	grant->is_embedded = true;
 }
 
+/** Tree lock. */
+static void link_below(struct grant *parent, struct grant *child)
+{
+	fetch_add_relaxed(&parent->links, 1);
+	child->parent = parent;
+	list_push_back(&parent->children, &child->sibling);
+}
+
+err_t grant_create_below(struct grant *parent, struct object *object, uint32_t type_and_rights,
+			 struct grant **child)
+{
+	*child = grant_create(object, type_and_rights, 0);
+	if (!*child)
+		return -ENOMEM;
+	irqflags_t flags = spin_lock_irqsave(&tree_lock);
+	err_t err = load_relaxed(&parent->rights) ? 0 : -EBADF;
+	if (!err)
+		link_below(parent, *child);
+	spin_unlock_irqrestore(&tree_lock, flags);
+	if (err)
+		slab_free(grant_cache, *child);
+	return err;
+}
+
 /** grant_derive_on() once the object knows of the new rights. */
 static err_t derive(struct grant *parent, uint32_t rights, uint64_t badge, struct grant_terms *terms,
 		    struct grant **child)
@@ -146,13 +170,11 @@ static err_t derive(struct grant *parent, uint32_t rights, uint64_t badge, struc
 	err_t err = !have ? -EBADF : (rights & ~have) ? -EPERM : 0;
 	if (!err) {
 		object_get(parent->object);
-		fetch_add_relaxed(&parent->links, 1);
-		grant->parent = parent;
+		link_below(parent, grant);
 		grant->terms = terms_inherit(terms, parent->terms);
 		if (terms && terms->interval)
 			have |= GRANT_LIMITED;
 		atomic_init(&grant->rights, (have & OBJECT_TYPE_MASK) | rights);
-		list_push_back(&parent->children, &grant->sibling);
 	}
 	spin_unlock_irqrestore(&tree_lock, flags);
 	if (err)
@@ -261,6 +283,8 @@ struct victims {
 static bool is_victim(const struct victims *victims, struct grant *grant)
 {
 	if (grant == victims->spared || (victims->badge && *victims->badge != grant->badge))
+		return false;
+	if (victims->spared && victims->spared->object != grant->object)
 		return false;
 	return load_relaxed(&grant->rights) && try_link(grant);
 }

@@ -151,7 +151,7 @@ void area_set_flags(struct mm_area *area, uint32_t flags)
 	if (is_listed)
 		account(area, -(int64_t)area_pages(area));
 	area->flags = flags;
-	unsigned prot = (flags & PROT_RWX) | HAL_PROT_READ | HAL_PROT_USER;
+	unsigned prot = (flags & (PROT_RWX | MM_DEVICE)) | HAL_PROT_READ | HAL_PROT_USER;
 	area->leaf = hal_pte_leaf(0, prot, 0);
 	area->leaf_ro = hal_pte_leaf(0, prot & ~(unsigned)HAL_PROT_WRITE, 0);
 	if (is_listed)

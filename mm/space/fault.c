@@ -209,8 +209,22 @@ static err_t wait_for_page(struct fault *fault)
 	return err;
 }
 
+/** Who takes the object's memory away says so first and then waits for the lock that is held here. */
+static err_t map_device_page(struct fault *fault)
+{
+	struct mm_object *object = fault->area->object;
+	pte_t none = hal_pte_none();
+	paddr_t pa;
+	err_t err = object->ops->get_device(object, page_index(fault->area, fault->va), &pa);
+	if (!err && pte_cas(fault->entry, &none, leaf_at(fault->area->leaf, pa)))
+		hal_mmu_sync_new(fault->va);
+	return err;
+}
+
 static err_t fault_object(struct fault *fault)
 {
+	if (fault->area->flags & MM_DEVICE)
+		return map_device_page(fault);
 	const struct mm_object_ops *ops = fault->area->object->ops;
 	bool is_shared_write = fault->is_write && (fault->area->flags & MM_SHARED);
 	if (!fault->is_write && ops->get_resident && map_resident(fault))

@@ -111,7 +111,7 @@ static err_t copy_areas(struct copy *copy)
 {
 	struct mm_area *area = rbtree_first_entry(&copy->parent->areas, struct mm_area, node);
 	for (; area; area = area_next(area)) {
-		if (area->flags & MM_DONTFORK)
+		if (area->flags & (MM_DONTFORK | MM_DEVICE))
 			continue;
 		if (!copy_area(copy->child, area))
 			return -ENOMEM;

@@ -248,14 +248,13 @@ static pte_t reprotected(const struct mm_area *area, pte_t old, bool was_writabl
 {
 	if (!(area->flags & PROT_RWX))
 		return (pte_t){old.bits & ~PTE_PRESENT};
-	struct frame *frame = entry_frame(old);
 	bool can_write;
 	if (area->flags & MM_SHARED)
 		can_write = was_writable || area->object->ops->is_memory;
 	else
-		can_write = load_acquire(&frame->refs) == 1;
+		can_write = load_acquire(&entry_frame(old)->refs) == 1;
 	// Where the area allows no writes, both leaves are the same.
-	return leaf_at(can_write ? area->leaf : area->leaf_ro, frame_paddr(frame));
+	return leaf_at(can_write ? area->leaf : area->leaf_ro, entry_paddr(old));
 }
 
 /** Bring the entries of @area in step with its new flags. */

@@ -42,10 +42,16 @@ static inline pte_t leaf_at(pte_t leaf, paddr_t pa)
 	return (pte_t){leaf.bits | pa_bits(pa)};
 }
 
-/** The frame of an entry that is present, or hidden by PROT_NONE. */
+/** Where an entry that is present, or hidden by PROT_NONE, leads. */
+static inline paddr_t entry_paddr(pte_t entry)
+{
+	return hal_pte_paddr((pte_t){entry.bits | PTE_PRESENT});
+}
+
+/** Its frame; not of MM_DEVICE. */
 static inline struct frame *entry_frame(pte_t entry)
 {
-	return frame_of(hal_pte_paddr((pte_t){entry.bits | PTE_PRESENT}));
+	return frame_of(entry_paddr(entry));
 }
 
 static inline bool is_writable(const struct mm_area *area, pte_t entry)

@@ -154,15 +154,18 @@ bool mm_area_next(struct mm_space *space, vaddr_t addr, struct mm_area_info *inf
 	return area != NULL;
 }
 
-/** The frame that @addr is mapped to with the right to write, if @is_write; with a reference. As a
- *  writer: a fault under the read lock could drop the frame before the reference is taken. */
-static struct frame *mapped_frame(struct mm_space *space, vaddr_t addr, bool is_write)
+/** The frame that @addr is mapped to with the right to write, if @is_write; with a reference; NULL: none yet.
+ *  -EFAULT: none ever. As a writer: a fault under the read lock could drop the frame before the reference
+ *  is taken. */
+static err_t mapped_frame(struct mm_space *space, vaddr_t addr, bool is_write, struct frame **found)
 {
 	struct frame *frame = NULL;
 	sched_write_lock(&space->lock);
 	struct mm_area *area = area_find(space, addr);
 	pte_t *entry = pagetable_walk(&space->table, addr);
-	if (area && area->start <= addr && entry) {
+	bool is_in = area && area->start <= addr;
+	bool is_device = is_in && (area->flags & MM_DEVICE);
+	if (is_in && entry && !is_device) {
 		pte_t pte = pte_load(entry);
 		if (hal_pte_is_present(pte) && (!is_write || is_writable(area, pte))) {
 			frame = entry_frame(pte);
@@ -170,7 +173,8 @@ static struct frame *mapped_frame(struct mm_space *space, vaddr_t addr, bool is_
 		}
 	}
 	sched_write_unlock(&space->lock);
-	return frame;
+	*found = frame;
+	return is_device ? -EFAULT : 0;
 }
 
 err_t mm_space_pin(struct mm_space *space, vaddr_t addr, bool is_write, struct frame **frame)
@@ -178,10 +182,10 @@ err_t mm_space_pin(struct mm_space *space, vaddr_t addr, bool is_write, struct f
 	if (addr >= HAL_USER_TOP)
 		return -EFAULT;
 	for (;;) {
-		*frame = mapped_frame(space, addr, is_write);
-		if (*frame)
-			return 0;
-		err_t err = mm_fault(space, addr, is_write ? HAL_FAULT_WRITE : HAL_FAULT_READ);
+		err_t err = mapped_frame(space, addr, is_write, frame);
+		if (err || *frame)
+			return err;
+		err = mm_fault(space, addr, is_write ? HAL_FAULT_WRITE : HAL_FAULT_READ);
 		if (err)
 			return err;
 	}

@@ -171,6 +171,8 @@ void gather_unmap(struct mm_gather *gather, struct pagetable *table, vaddr_t sta
 			pte_store(entry, hal_pte_none());
 			gather->start = min(gather->start, start);
 			gather->end = start + HAL_PAGE_SIZE;
+			if (unlikely(hal_pte_prot(old) & HAL_PROT_DEVICE))
+				continue; // no frame
 			gather->frames[gather->count++] = entry_frame(old);
 			if (gather->count == GATHER_MAX)
 				gather_finish(gather);

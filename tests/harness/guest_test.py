@@ -30,6 +30,7 @@ def read_args():
     parser.add_argument('--cpus')
     parser.add_argument('--mem')
     parser.add_argument('--add', action='append', default=[])
+    parser.add_argument('--device', action='append', default=[])
     for flag in ('no-initrd', 'icount', 'long', 'tap', 'hash'):
         parser.add_argument('--' + flag, action='store_true')
     return parser.parse_args()
@@ -71,6 +72,7 @@ class Boot:
         line = machines.qemu_line(args.machine, kernel, initrd, append,
                                   args.cpus or machine.cpus or 2, args.mem or machine.mem or '256M',
                                   guest.PIPES, args.icount, scratch=scratch)
+        line += machines.device_line(args.device)
         if args.hash:
             self.hash = hashlib.sha256(
                 machines.kernel_booted(args.machine, kernel, scratch)).hexdigest()

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <halcyon.h>
 #include <mntent.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -64,6 +65,13 @@ static void mount_table(void)
 	}
 	if (table)
 		endmntent(table);
+}
+
+/** Who may write to the file opens devices. */
+static void publish_devices(void)
+{
+	unlink("/run/devices");
+	hc_publish(IPC_DEVICE_ROOT_FD, IPC_RIGHT_RECV | IPC_RIGHT_GRANT, "/run/devices", 0600);
 }
 
 static void set_host_name(void)
@@ -139,6 +147,7 @@ int main(void)
 	open_console();
 	mount_table();
 	set_host_name();
+	publish_devices();
 	if (chdir("/") != 0)
 		perror("init: /");
 	if (access(EXEC_FILE, F_OK) == 0)

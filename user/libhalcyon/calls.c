@@ -255,3 +255,28 @@ int hc_region_move(int fd)
 {
 	return call(IPC_REGION_MOVE, fd, 0, 0, 0, NULL);
 }
+
+int hc_device(int root, unsigned vendor, unsigned device, unsigned n)
+{
+	return call(IPC_DEVICE, root, IPC_DEVICE_OPEN, IPC_DEVICE_ID(vendor, device), n, NULL);
+}
+
+int hc_device_bar(int device, unsigned n)
+{
+	return call(IPC_DEVICE, device, IPC_DEVICE_BAR, n, 0, NULL);
+}
+
+int hc_device_dma(int device, size_t bytes, uint64_t *address)
+{
+	return call(IPC_DEVICE, device, IPC_DEVICE_DMA, bytes, 0, address);
+}
+
+int hc_device_irq(int device, int notification, uint64_t bits)
+{
+	return call(IPC_DEVICE, device, IPC_DEVICE_IRQ, (uint64_t)notification, bits, NULL);
+}
+
+int hc_irq_ack(int device)
+{
+	return call(IPC_IRQ_ACK, device, 0, 0, 0, NULL);
+}

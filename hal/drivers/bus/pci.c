@@ -24,6 +24,7 @@
 #define COMMAND_MASTER 4u
 #define COMMAND_NO_LINE (1u << 10)
 #define REG_STATUS 0x06
+#define STATUS_LINE 0x08u
 #define STATUS_CAPABILITIES 0x10u
 #define REG_CLASS 0x08 // revision in the low byte
 #define REG_HEADER 0x0e
@@ -143,14 +144,39 @@ static void change_command(const struct pci_function *function, uint32_t clear, 
 	hal_pci_write(function, REG_COMMAND, 2, (command & ~clear) | set);
 }
 
-void hal_pci_enable(const struct pci_function *function)
+/** Only this file changes functions. */
+static _Atomic uint32_t *enabled_flag(const struct pci_function *function)
 {
-	change_command(function, 0, COMMAND_MEMORY | COMMAND_MASTER);
+	return &((struct pci_function *)(uintptr_t)function)->is_enabled;
+}
+
+err_t hal_pci_enable(const struct pci_function *function)
+{
+	if (exchange_acq_rel(enabled_flag(function), 1))
+		return -EBUSY;
+	change_command(function, 0, COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_LINE);
+	return 0;
 }
 
 void hal_pci_disable(const struct pci_function *function)
 {
 	change_command(function, COMMAND_MASTER, COMMAND_NO_LINE);
+	store_release(enabled_flag(function), 0);
+}
+
+bool hal_pci_line_is_up(const struct pci_function *function)
+{
+	return hal_pci_read(function, REG_STATUS, 2) & STATUS_LINE;
+}
+
+void hal_pci_mask_line(const struct pci_function *function)
+{
+	change_command(function, 0, COMMAND_NO_LINE);
+}
+
+void hal_pci_unmask_line(const struct pci_function *function)
+{
+	change_command(function, COMMAND_NO_LINE, 0);
 }
 
 unsigned hal_pci_capability(const struct pci_function *function, uint8_t id, unsigned after)
@@ -372,6 +398,5 @@ err_t hal_pci_irq(const struct pci_function *function, uint32_t *irq, enum hal_i
 	uint32_t pin = hal_pci_read(function, REG_PIN, 1);
 	if (err != -ENODEV || !host.route || pin < 1 || pin > 4)
 		return err;
-	change_command(function, COMMAND_NO_LINE, 0);
 	return host.route(function, pin, irq, trigger);
 }

@@ -3,6 +3,7 @@
 // interrupts. Found once, at the first question; afterwards read-only. (PCI Local Bus 3.0, PCI Express 5.0)
 #pragma once
 
+#include <hal/atomic.h>
 #include <hal/irqchip.h>
 #include <lib/types.h>
 
@@ -19,6 +20,7 @@ struct pci_function {
 	uint16_t vendor, device;
 	uint32_t class; // class << 16 | subclass << 8 | interface
 	struct pci_bar bars[PCI_BARS];
+	_Atomic uint32_t is_enabled; // somebody drives it
 	struct pci_function *next;
 };
 
@@ -32,12 +34,18 @@ void hal_pci_write(const struct pci_function *function, unsigned offset, unsigne
 /** Offset of the first capability @id behind @after (0: of all); 0: there is none. */
 unsigned hal_pci_capability(const struct pci_function *function, uint8_t id, unsigned after);
 
-/** Let the device answer at its memory BARs and reach memory itself. */
-void hal_pci_enable(const struct pci_function *function);
-/** It may reach memory and interrupt no more. */
+/** Let the device answer at its memory BARs and reach memory itself; its line stays masked. -EBUSY: somebody
+ *  has enabled it already, and drives it. */
+must_check err_t hal_pci_enable(const struct pci_function *function);
+/** It may reach memory and interrupt no more, and be enabled again. */
 void hal_pci_disable(const struct pci_function *function);
 
 /** The one interrupt of the function, for irq_connect(): a message where device and controller know them,
  *  else its line. -ENODEV: neither; -ENOSPC: no messages left. Once for each function. */
 must_check err_t hal_pci_irq(const struct pci_function *function, uint32_t *irq,
 			     enum hal_irq_trigger *trigger);
+/** Whether the function wants to interrupt by its line, masked or not; and may it? Any context; calls for a
+ *  function one at a time. */
+bool hal_pci_line_is_up(const struct pci_function *function);
+void hal_pci_mask_line(const struct pci_function *function);
+void hal_pci_unmask_line(const struct pci_function *function);

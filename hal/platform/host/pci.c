@@ -26,9 +26,10 @@ unsigned hal_pci_capability(const struct pci_function *function, uint8_t id, uns
 	return 0;
 }
 
-void hal_pci_enable(const struct pci_function *function)
+err_t hal_pci_enable(const struct pci_function *function)
 {
 	(void)function;
+	return -ENODEV;
 }
 
 void hal_pci_disable(const struct pci_function *function)
@@ -40,4 +41,20 @@ err_t hal_pci_irq(const struct pci_function *function, uint32_t *irq, enum hal_i
 {
 	(void)function, (void)irq, (void)trigger;
 	return -ENODEV;
+}
+
+bool hal_pci_line_is_up(const struct pci_function *function)
+{
+	(void)function;
+	return false;
+}
+
+void hal_pci_mask_line(const struct pci_function *function)
+{
+	(void)function;
+}
+
+void hal_pci_unmask_line(const struct pci_function *function)
+{
+	(void)function;
 }

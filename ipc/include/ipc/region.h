@@ -14,6 +14,8 @@ struct region {
 	struct sched_mutex lock;
 	struct mm_object *pages; // holds a reference; NULL = moved away (lock)
 	uint64_t size; // bytes, whole pages; 0 = moved away (lock)
+	bool is_device; // its pages are a device's, and stay so
+	bool has_registers; // mapped with MM_DEVICE
 	struct list views; // struct region_view (lock)
 	struct quiesce quiesce;
 };
@@ -30,6 +32,12 @@ must_check err_t ipc_region_view(struct grant *grant, struct mm_object **object)
  *  of its own; nothing is copied. All other mappings of them fault from now on. -EBADF, -EPERM, -ENXIO,
  *  -ENOMEM: nothing has changed. May sleep. */
 must_check err_t ipc_region_move(struct grant *grant, struct grant **moved);
+
+/** A region of a device's @memory (a reference is used up), @size bytes in whole pages; refs 1, and no grant.
+ *  NULL = no memory. */
+must_check struct region *ipc_region_of_device(struct mm_object *memory, uint64_t size);
+/** Its memory is taken away: on return nobody has it mapped. May sleep. */
+void ipc_region_end(struct region *region);
 
 /** Bytes. */
 uint64_t ipc_region_size(struct region *region);

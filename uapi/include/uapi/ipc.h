@@ -41,8 +41,18 @@
 #define IPC_REGION_MOVE 0x101b // (fd): its pages become those of a new region → descriptor
 #define IPC_PUBLISH 0x101c // (fd, rights, path, mode): open(2) of path gives a descriptor with rights
 #define IPC_ATTACH 0x101d // (fd, notification fd): receives on fd also get the notification's bits
+#define IPC_DEVICE 0x101e // (fd, what, …): a device of the root descriptor, or what a device has
+#define IPC_IRQ_ACK 0x101f // (fd): the device may interrupt again
 #define IPC_NR_FIRST 0x1000
-#define IPC_NR_LAST 0x101d
+#define IPC_NR_LAST 0x101f
+
+// What IPC_DEVICE gives, in the tag.
+#define IPC_DEVICE_OPEN 0 // of the root: (id, n): the n-th PCI function with this id → descriptor
+#define IPC_DEVICE_BAR 1 // of a device: (n): its memory BAR n → region descriptor
+#define IPC_DEVICE_DMA 2 // (bytes): contiguous memory → region descriptor; its bus address in the tag
+#define IPC_DEVICE_IRQ 3 // (notification, bits): its interrupt sets bits
+#define IPC_DEVICE_ID(vendor, device) ((unsigned long)(device) << 16 | (vendor))
+#define IPC_DEVICE_ROOT_FD 3 // the first process's
 
 #define IPC_PORT_CAPACITY 16 // messages, when none is given
 #define IPC_PORT_CAPACITY_MAX 1024

@@ -111,6 +111,19 @@ int hc_region_size(int fd, size_t *bytes);
 /** Its pages become those of a new region, which is returned; all mappings of them fault from now on. */
 int hc_region_move(int fd);
 
+// ---- devices ----------------------------------------------------------------------------------------
+
+/** Open the @n-th (from 0) PCI function with these numbers; @root: hc_open("/run/devices"). One has it at a
+ *  time; it is stopped when nobody can use it any more. */
+int hc_device(int root, unsigned vendor, unsigned device, unsigned n);
+/** The region of memory BAR @n: mmap(2) maps the registers. */
+int hc_device_bar(int device, unsigned n);
+/** A region of contiguous zeroed memory, which the device finds at *@address. */
+int hc_device_dma(int device, size_t bytes, uint64_t *address);
+/** An interrupt sets @bits at @notification; the next one comes after hc_irq_ack(). */
+int hc_device_irq(int device, int notification, uint64_t bits);
+int hc_irq_ack(int device);
+
 #ifdef __cplusplus
 }
 #endif

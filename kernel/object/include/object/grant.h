@@ -40,6 +40,10 @@ struct grant {
  *  object reference stays with the caller). refs 1. */
 must_check struct grant *grant_create(struct object *object, uint32_t type_and_rights,
 				      uint64_t badge);
+/** The same below @parent, a grant to another object, with which it is revoked. Nothing else connects them.
+ *  -ENOMEM, -EBADF (@parent is revoked): the object reference stays with the caller. */
+must_check err_t grant_create_below(struct grant *parent, struct object *object, uint32_t type_and_rights,
+				    struct grant **child);
 /** Fill a grant that is embedded in its object; refs 1. */
 void grant_init_embedded(struct grant *grant, struct object *object, uint32_t type_and_rights);
 /** A child of @parent with a subset of its rights; -EPERM, -ENOMEM, -EBADF (revoked meanwhile). */

@@ -20,6 +20,8 @@ enum object_type {
 	OBJECT_PORT = 5u << 16,
 	OBJECT_CHANNEL = 6u << 16,
 	OBJECT_REGION = 7u << 16,
+	OBJECT_DEVICE = 8u << 16,
+	OBJECT_DEVICE_ROOT = 9u << 16, // from which devices are opened
 };
 #define OBJECT_TYPE_MASK 0xffff0000u
 /** Beside the type: the grant's messages are counted. So the fast path, which compares types, lets it be. */

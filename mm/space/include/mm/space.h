@@ -24,6 +24,7 @@ enum mm_area_flags {
 	MM_LOCKED = 1 << 10,
 	MM_DONTFORK = 1 << 11,
 	MM_WIPEONFORK = 1 << 12,
+	MM_DEVICE = HAL_PROT_DEVICE, // a device's registers: no frames, of one process only
 };
 
 /** asid_tag: generation << MM_ASID_SHIFT | ASID. No CPU is ever in generation MM_ASID_NONE. */
@@ -98,6 +99,9 @@ struct mm_object_ops {
 	 *  faults of neighbours, and a walk through get_page(). */
 	unsigned (*get_resident)(struct mm_object *object, uint64_t first, unsigned count,
 				 struct frame **frames);
+	/** Of device memory, which is mapped with MM_DEVICE: where page @index is; -EIO: nowhere (any more).
+	 *  Never sleeps. NULL: it is none. */
+	err_t (*get_device)(struct mm_object *object, uint64_t index, paddr_t *pa);
 	/** The owner calls frame_written() for what it writes into pages by other ways than user
 	 *  mappings, so code pages need not be synchronised at each mapping. */
 	bool reports_writes;
