@@ -7,12 +7,10 @@
 //   siginfo
 #include "internal.h"
 
-#include <hal/fpu.h>
 #include <hal/trapframe.h>
 #include <kernel/upcall.h>
 #include <lib/string.h>
 #include <mm/ucopy.h>
-#include <sched/fpu.h>
 
 #define SIGINFO_SIZE 128
 #define SS_ONSTACK 1
@@ -20,9 +18,10 @@
 #define SS_AUTODISARM 0x80000000u
 #define RED_ZONE 128 // below the stack pointer, the ABI of x86_64 lets functions use it
 
-// The mask stands behind the machine context's head (x86_64) or well before it.
-#define MASK_ROOM (HAL_UCONTEXT_SIGMASK > HAL_UCONTEXT_MCONTEXT ? 8 : 0)
-#define HEAD_MAX (HAL_SIGFRAME_UCONTEXT + HAL_UCONTEXT_MCONTEXT + HAL_SIGCONTEXT_HEAD + MASK_ROOM)
+// Where the mask stands before the machine context, it is one word more of what is put there at once.
+#define MASK_FIRST (HAL_UCONTEXT_SIGMASK < HAL_UCONTEXT_MCONTEXT)
+#define RETURN_SIZE (HAL_SIGFRAME_RETURN_ON_STACK ? 8 : 0)
+static_assert(HAL_SIGFRAME_RETURN_ON_STACK == !MASK_FIRST, "six words either way");
 
 struct layout {
 	size_t info, ucontext, mcontext;
@@ -100,13 +99,12 @@ static uint64_t place(const struct trapframe *tf, const struct sigaction *action
 		sp = part->altstack_base + part->altstack_size;
 	else
 		sp -= RED_ZONE;
-	if (sp > HAL_USER_TOP || sp < size + 64)
+	if (sp > HAL_USER_TOP || sp < size + 2 * HAL_SIGFRAME_ALIGN)
 		return 0;
-	sp = align_down(sp - size, 16ul);
-	return HAL_SIGFRAME_RETURN_ON_STACK ? sp - 8 : sp;
+	return align_down(sp - size - RETURN_SIZE, (uint64_t)HAL_SIGFRAME_ALIGN) + RETURN_SIZE;
 }
 
-/** The ucontext up to the machine context and, where it comes first, the mask. */
+/** The ucontext up to the machine context or, where it comes first, the mask. */
 struct linux_ucontext {
 	uint64_t flags, link;
 	uint64_t stack_base;
@@ -114,21 +112,20 @@ struct linux_ucontext {
 	uint64_t stack_size;
 };
 
-static void encode_stack(struct linux_ucontext *to, const struct trapframe *tf)
+static struct linux_ucontext encode_ucontext(const struct trapframe *tf)
 {
 	const struct proc_part *part = &current_thread()->proc;
 	uint32_t flags = part->altstack_size ? 0 : SS_DISABLE;
 	if (is_on_altstack(part, hal_tf_sp(tf)))
 		flags |= SS_ONSTACK;
-	*to = (struct linux_ucontext){.stack_base = part->altstack_base,
-				      .stack_flags = flags,
-				      .stack_size = part->altstack_size};
+	return (struct linux_ucontext){.stack_base = part->altstack_base,
+				       .stack_flags = flags,
+				       .stack_size = part->altstack_size};
 }
 
 static void enter_handler(struct trapframe *tf, uint64_t frame, const struct layout *layout, int signo,
 			  const struct sigaction *action, uint64_t restorer)
 {
-	hal_tf_clear_syscall(tf);
 	hal_tf_set_pc(tf, action->handler);
 	hal_tf_set_sp(tf, frame);
 	hal_tf_set_call_arg(tf, 0, (uint64_t)signo);
@@ -137,37 +134,27 @@ static void enter_handler(struct trapframe *tf, uint64_t frame, const struct lay
 	hal_tf_set_return_address(tf, restorer);
 }
 
-/** All but the floating-point state. */
-static err_t put_head(uint64_t frame, const struct layout *layout, const struct trapframe *tf,
-		      const struct siginfo *info, const void *fpu, uint64_t restorer, uint64_t mask)
+/** Return address, ucontext and mask, one after the other in memory or nearly so. */
+static err_t put_head(uint64_t frame, const struct trapframe *tf, uint64_t restorer, uint64_t mask)
 {
-	uint64_t head[HEAD_MAX / 8];
-	struct linux_siginfo info_apart;
-	uint64_t *ucontext = head + HAL_SIGFRAME_UCONTEXT / 8;
-	if (HAL_SIGFRAME_RETURN_ON_STACK)
-		head[0] = restorer;
-	encode_siginfo(HAL_SIGFRAME_INFO_FIRST ? (struct linux_siginfo *)head : &info_apart, info);
-	encode_stack((struct linux_ucontext *)ucontext, tf);
-	for (unsigned i = HAL_UCONTEXT_SIGMASK / 8; i < HAL_UCONTEXT_MCONTEXT / 8; i++)
-		ucontext[i] = 0; // room for a larger mask
-	hal_sigcontext_save(ucontext + HAL_UCONTEXT_MCONTEXT / 8, tf, fpu, frame + layout->mcontext);
-	ucontext[HAL_UCONTEXT_SIGMASK / 8] = mask;
-	err_t err = mm_copy_out(frame, head, sizeof(head));
-	if (!err && !HAL_SIGFRAME_INFO_FIRST)
-		err = mm_copy_out(frame + layout->info, &info_apart, sizeof(info_apart));
-	return err;
+	struct {
+		uint64_t words[6];
+	} head;
+	uint64_t *ucontext = head.words + RETURN_SIZE / 8;
+	*(struct linux_ucontext *)ucontext = encode_ucontext(tf);
+	head.words[MASK_FIRST ? 5 : 0] = MASK_FIRST ? mask : restorer;
+	uint64_t at = MASK_FIRST ? frame + HAL_SIGFRAME_UCONTEXT : frame;
+	err_t err = mm_copy_out(at, &head, sizeof(head));
+	if (err || MASK_FIRST)
+		return err;
+	return mm_put_pair(frame + HAL_SIGFRAME_UCONTEXT + HAL_UCONTEXT_SIGMASK, mask, 0);
 }
 
-static err_t put_fpu(uint64_t user_sc, const void *fpu)
+static err_t put_info(uint64_t at, const struct siginfo *info)
 {
-	uint64_t at = user_sc + HAL_SIGCONTEXT_FPU;
-	size_t size = HAL_SIGCONTEXT_FPU_SIZE;
-	if (!fpu)
-		return HAL_SIGCONTEXT_FPU_ALWAYS ? mm_clear_user(at, size + HAL_SIGCONTEXT_ZEROS) : 0;
-	err_t err = mm_copy_out(at, fpu, size);
-	if (!err && HAL_SIGCONTEXT_ZEROS > 0)
-		err = mm_clear_user(at + size, HAL_SIGCONTEXT_ZEROS);
-	return err;
+	struct linux_siginfo out;
+	encode_siginfo(&out, info);
+	return mm_copy_out(at, &out, sizeof(out));
 }
 
 err_t sigframe_push(struct trapframe *tf, const struct siginfo *info,
@@ -178,10 +165,11 @@ err_t sigframe_push(struct trapframe *tf, const struct siginfo *info,
 	uint64_t restorer = action->flags & SA_RESTORER ? action->restorer : vdso_sigreturn();
 	if (!frame)
 		return -EFAULT;
-	void *fpu = sched_fpu_save();
-	err_t err = put_head(frame, &layout, tf, info, fpu, restorer, saved_mask);
-	if (!err)
-		err = put_fpu(frame + layout.mcontext, fpu);
+	err_t err = put_head(frame, tf, restorer, saved_mask);
+	if (!err && (action->flags & SA_SIGINFO))
+		err = put_info(frame + layout.info, info);
+	if (!err) // the whole range was checked by place()
+		err = hal_sigcontext_save(frame + layout.mcontext, tf, current_thread()->fpu);
 	if (!err)
 		enter_handler(tf, frame, &layout, info->signo, action, restorer);
 	return err;
@@ -190,30 +178,19 @@ err_t sigframe_push(struct trapframe *tf, const struct siginfo *info,
 /** Take the frame at @frame back. */
 static err_t pop(struct trapframe *tf, uint64_t frame, const struct layout *layout)
 {
-	_Alignas(64) char state[HAL_FPU_STATE_MAX];
-	uint64_t ucontext[(HEAD_MAX - HAL_SIGFRAME_UCONTEXT) / 8];
-	size_t from = min(HAL_UCONTEXT_SIGMASK, HAL_UCONTEXT_MCONTEXT);
-	if (!mm_user_range_ok(frame, layout->size))
+	uint64_t mask;
+	if (!is_aligned(hal_tf_sp(tf), 16ul) || !mm_user_range_ok(frame, layout->size))
 		return -EFAULT;
-	err_t err = mm_copy_in(ucontext + from / 8, frame + layout->ucontext + from,
-			       sizeof(ucontext) - from);
-	if (err)
-		return err;
-	void *wanted = current_thread()->fpu ? state : NULL;
-	err = hal_sigcontext_restore(tf, ucontext + HAL_UCONTEXT_MCONTEXT / 8,
-				     frame + layout->mcontext, wanted);
-	if (err)
-		return err;
-	if (wanted)
-		sched_fpu_load(wanted);
-	return signal_set_mask(2, ucontext[HAL_UCONTEXT_SIGMASK / 8], NULL);
+	err_t err = mm_copy_in(&mask, frame + layout->ucontext + HAL_UCONTEXT_SIGMASK, sizeof(mask));
+	if (!err)
+		err = hal_sigcontext_restore(tf, frame + layout->mcontext, current_thread()->fpu);
+	return err ? err : signal_set_mask(2, mask, NULL);
 }
 
 void signal_return(struct trapframe *tf)
 {
 	struct layout layout = layout_of_frame();
-	uint64_t frame = hal_tf_sp(tf) - (HAL_SIGFRAME_RETURN_ON_STACK ? 8 : 0);
-	err_t err = pop(tf, frame, &layout);
+	err_t err = pop(tf, hal_tf_sp(tf) - RETURN_SIZE, &layout);
 	hal_tf_clear_syscall(tf);
 	if (err)
 		upcall_fault_signal(tf, SIGSEGV, SI_KERNEL, 0);

@@ -234,7 +234,8 @@ void upcall_fpu_first_use(struct trapframe *tf)
 	exit_user_work(tf);
 }
 
-void *sched_fpu_save(void)
+/** current->fpu, brought up to date from the unit; NULL = it has none. */
+static void *fpu_save(void)
 {
 	irqflags_t flags = hal_irq_save();
 	struct thread *thread = current_thread();
@@ -242,14 +243,6 @@ void *sched_fpu_save(void)
 		hal_fpu_save(thread->fpu);
 	hal_irq_restore(flags);
 	return thread->fpu;
-}
-
-void sched_fpu_load(const void *copy)
-{
-	irqflags_t flags = hal_irq_save();
-	hal_fpu_load_copy(copy);
-	hal_percpu()->has_fpu = 1;
-	hal_irq_restore(flags);
 }
 
 void sched_fpu_drop(void)
@@ -269,7 +262,7 @@ void sched_fpu_drop(void)
 
 err_t sched_fpu_copy(struct thread *child)
 {
-	void *from = sched_fpu_save();
+	void *from = fpu_save();
 	if (!from)
 		return 0;
 	child->fpu = fpu_alloc();

@@ -2,7 +2,6 @@
 // Frames as user space sees them: new programs, signal frames, core notes; and as panics print them.
 #include <arch/sysreg.h>
 #include <hal/context.h>
-#include <hal/fpu.h>
 #include <hal/trapframe.h>
 #include <hal/uaccess.h>
 #include <lib/string.h>
@@ -12,12 +11,9 @@ struct record_head {
 	uint32_t magic;
 	uint32_t size;
 };
-struct fpu_status {
-	uint32_t fpsr, fpcr;
-};
 
 /** How Linux's struct sigcontext (arch/arm64/include/uapi/asm/sigcontext.h) begins: registers, and the
- *  first of the records that fill the rest of it. */
+ *  records that fill the rest of it. */
 struct sigcontext_head {
 	uint64_t fault_address;
 	uint64_t regs[31];
@@ -25,24 +21,24 @@ struct sigcontext_head {
 	uint64_t pc;
 	uint64_t pstate;
 	uint64_t padding;
-	struct record_head record;
-	struct fpu_status status;
 };
 
 struct fpsimd_record {
 	struct record_head head;
-	struct fpu_status status;
+	uint32_t fpsr, fpcr;
 	uint8_t vregs[512];
 };
 
-#define RECORDS offsetof(struct sigcontext_head, record)
+#define RECORDS sizeof(struct sigcontext_head)
 #define RECORDS_END (RECORDS + 4096)
-#define FPU_VREGS 512 // of a saved state: behind them stands the status
 
 static_assert(RECORDS == 288, "Linux's");
-static_assert(sizeof(struct sigcontext_head) == HAL_SIGCONTEXT_HEAD, "Linux's");
 static_assert(sizeof(struct fpsimd_record) == 528, "Linux's");
 static_assert(sizeof(struct trapframe) % 16 == 0, "the stack pointer is 16-byte aligned");
+
+// fpu.S
+err_t arch_fpu_store_user(uint64_t record, struct record_head head);
+err_t arch_fpu_load_user(uint64_t record);
 
 #define FPSIMD_MAGIC 0x46508001
 
@@ -82,41 +78,37 @@ size_t hal_sigcontext_size(void)
 static_assert(offsetof(struct trapframe, pstate) + 8 == REGISTERS, "in Linux's order");
 static_assert(offsetof(struct sigcontext_head, pstate) + 8 == 8 + REGISTERS, "Linux's");
 
-/** x0 to pstate, written out: each pair is a load and a store. */
-static inline void copy_registers(void *to, const void *from)
+static err_t save_fpu(uint64_t record, bool has_fpu)
 {
-	struct pair {
-		uint64_t words[2];
-	};
-	struct pair *out = to;
-	const struct pair *in = from;
-	out[0] = in[0], out[1] = in[1], out[2] = in[2], out[3] = in[3];
-	out[4] = in[4], out[5] = in[5], out[6] = in[6], out[7] = in[7];
-	out[8] = in[8], out[9] = in[9], out[10] = in[10], out[11] = in[11];
-	out[12] = in[12], out[13] = in[13], out[14] = in[14], out[15] = in[15];
-	out[16] = in[16];
-	static_assert(REGISTERS == 17 * sizeof(struct pair), "all");
+	struct record_head head = {FPSIMD_MAGIC, sizeof(struct fpsimd_record)};
+	if (has_fpu)
+		return arch_fpu_store_user(record, head);
+	// Zeros to the end of the record behind it, which ends the list.
+	size_t rest = sizeof(struct fpsimd_record) - sizeof(head) + 16;
+	return hal_copy_to_user((void *)record, &head, sizeof(head)) ||
+			       hal_clear_user((void *)(record + sizeof(head)), rest)
+		       ? -EFAULT
+		       : 0;
 }
 
-void hal_sigcontext_save(void *head, const struct trapframe *tf, const void *fpu, uint64_t user_sc)
+err_t hal_sigcontext_save(uint64_t user_sc, struct trapframe *tf, bool has_fpu)
 {
-	struct sigcontext_head *out = head;
-	(void)user_sc; // holds no pointer into itself
-	out->fault_address = 0;
-	copy_registers(out->regs, tf);
-	out->padding = 0;
-	out->record = (struct record_head){FPSIMD_MAGIC, sizeof(struct fpsimd_record)};
-	out->status = (struct fpu_status){0, 0};
-	if (fpu)
-		out->status = *(const struct fpu_status *)((const uint8_t *)fpu + FPU_VREGS);
+	hal_tf_clear_syscall(tf);
+	struct sigcontext_head *out = (struct sigcontext_head *)user_sc;
+	if (hal_store_user_pair(&out->fault_address, 0, tf->x[0]) ||
+	    hal_copy_to_user(&out->regs[1], &tf->x[1], REGISTERS - sizeof(tf->x[0])))
+		return -EFAULT;
+	return save_fpu(user_sc + RECORDS, has_fpu);
 }
 
-/** Find the record of floating-point registers, from the first one on, which is @head. Its offset from
- *  @user_sc; 0: none, or the list is malformed. */
-static size_t find_fpsimd(uint64_t user_sc, struct record_head head)
+/** Find the record of floating-point registers. Its offset from @user_sc; 0: none, or the list is
+ *  malformed. */
+static size_t find_fpsimd(uint64_t user_sc)
 {
-	size_t at = RECORDS;
-	for (;;) {
+	struct record_head head;
+	for (size_t at = RECORDS; at + sizeof(head) <= RECORDS_END; at += head.size) {
+		if (hal_copy_from_user(&head, (const void *)(user_sc + at), sizeof(head)))
+			return 0;
 		if (head.magic == FPSIMD_MAGIC)
 			return head.size == sizeof(struct fpsimd_record) &&
 					       head.size <= RECORDS_END - at
@@ -125,36 +117,22 @@ static size_t find_fpsimd(uint64_t user_sc, struct record_head head)
 		if (head.magic == 0 || head.size < sizeof(head) || head.size % 16 ||
 		    head.size > RECORDS_END - at)
 			return 0;
-		at += head.size;
-		if (at + sizeof(head) > RECORDS_END ||
-		    hal_copy_from_user(&head, (const void *)(user_sc + at), sizeof(head)))
-			return 0;
 	}
-}
-
-/** From the record at @at into @state, in its order: registers, then status. */
-static err_t restore_fpu(uint64_t user_sc, size_t at, uint8_t *state)
-{
-	const struct fpsimd_record *record = (const struct fpsimd_record *)(user_sc + at);
-	if (hal_copy_from_user(state, record->vregs, FPU_VREGS) ||
-	    hal_copy_from_user(state + FPU_VREGS, &record->status, sizeof(record->status)))
-		return -EFAULT;
 	return 0;
 }
 
-err_t hal_sigcontext_restore(struct trapframe *tf, const void *head, uint64_t user_sc, void *state)
+err_t hal_sigcontext_restore(struct trapframe *tf, uint64_t user_sc, bool has_fpu)
 {
-	const struct sigcontext_head *in = head;
-	size_t at = find_fpsimd(user_sc, in->record);
+	const struct sigcontext_head *in = (const struct sigcontext_head *)user_sc;
+	hal_tf_clear_syscall(tf);
+	size_t failed = hal_copy_from_user(tf->x, in->regs, REGISTERS);
+	tf->pstate &= PSR_USER_BITS; // mode EL0t, interrupts on
+	if (failed)
+		return -EFAULT;
+	size_t at = find_fpsimd(user_sc);
 	if (!at)
 		return -EINVAL;
-	err_t err = state ? restore_fpu(user_sc, at, state) : 0;
-	if (err)
-		return err;
-	copy_registers(tf, in->regs);
-	tf->pstate &= PSR_USER_BITS; // mode EL0t, interrupts on
-	hal_tf_clear_syscall(tf);
-	return 0;
+	return has_fpu ? arch_fpu_load_user(user_sc + at) : 0;
 }
 
 void hal_tf_print(const struct trapframe *tf, void (*print)(const char *fmt, ...))

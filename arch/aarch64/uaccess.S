@@ -3,29 +3,7 @@
 // which names where to go on. Privileged loads and stores with PAN opened: LDTR/STTR have no pairs
 // and would cost half as much again.
 #include <arch/offsets.h>
-
-// A NOP until arch_cpu_init_early() has found PAN.
-.macro pan_patched instruction
-	.pushsection .pan_patches, "a"
-	.quad	7771f
-	.long	\instruction, 0
-	.popsection
-7771:	nop
-.endm
-
-.macro user_open
-	pan_patched 0xd500409f		// msr pan, #0
-.endm
-
-.macro user_close
-	pan_patched 0xd500419f		// msr pan, #1
-.endm
-
-.macro on_fault first, last, fixup
-	.pushsection .extable, "a"
-	.quad	\first, \last, \fixup
-	.popsection
-.endm
+#include <arch/uaccess_asm.h>
 
 	.text
 // (x0 = to, x1 = from, x2 = bytes) → bytes not copied. x12, x13: ends of source and destination. The
@@ -248,6 +226,8 @@ hal_cas_user32:
 	ret
 	on_fault .Lcas_first, .Lcas_last, .Lfault
 
+	.globl arch_user_fault
+arch_user_fault:
 .Lfault:
 	user_close
 	mov	x0, #FAULT_RESULT

@@ -2,7 +2,12 @@
 // The half of the trapframe's interface that is not inline.
 #include <hal/trapframe.h>
 
+#include <string.h>
+
 #include <hal/context.h>
+#include <hal/fpu.h>
+#include <hal/uaccess.h>
+#include <uapi/errno.h>
 
 void hal_tf_init_user(struct trapframe *tf, uint64_t pc, uint64_t sp)
 {
@@ -35,14 +40,9 @@ size_t hal_sigcontext_size(void)
 	return sizeof(struct host_sigcontext);
 }
 
-static_assert(sizeof(struct host_sigcontext) == HAL_SIGCONTEXT_HEAD, "all of it");
-
-void hal_sigcontext_save(void *head, const struct trapframe *tf, const void *fpu, uint64_t user_sc)
+err_t hal_sigcontext_save(uint64_t user_sc, struct trapframe *tf, bool has_fpu)
 {
-	struct host_sigcontext *to = head;
-
-	(void)user_sc;
-	*to = (struct host_sigcontext){
+	struct host_sigcontext to = {
 		.pc = tf->pc,
 		.sp = tf->sp,
 		.fp = tf->fp,
@@ -51,32 +51,36 @@ void hal_sigcontext_save(void *head, const struct trapframe *tf, const void *fpu
 		.ipc_tag = tf->ipc_tag,
 		.ipc_badge = tf->ipc_badge,
 		.ipc_sender = tf->ipc_sender,
-		.has_fpu = fpu != NULL,
+		.has_fpu = has_fpu,
 	};
-	memcpy(to->args, tf->args, sizeof(to->args));
-	memcpy(to->ipc_words, tf->ipc_words, sizeof(to->ipc_words));
-	if (fpu)
-		memcpy(to->fpu, fpu, sizeof(to->fpu));
+
+	hal_tf_clear_syscall(tf);
+	memcpy(to.args, tf->args, sizeof(to.args));
+	memcpy(to.ipc_words, tf->ipc_words, sizeof(to.ipc_words));
+	if (has_fpu)
+		hal_fpu_save(to.fpu);
+	return hal_copy_to_user((void *)user_sc, &to, sizeof(to)) ? -EFAULT : 0;
 }
 
-err_t hal_sigcontext_restore(struct trapframe *tf, const void *head, uint64_t user_sc, void *state)
+err_t hal_sigcontext_restore(struct trapframe *tf, uint64_t user_sc, bool has_fpu)
 {
-	const struct host_sigcontext *from = head;
+	struct host_sigcontext from;
 
-	(void)user_sc;
 	hal_tf_clear_syscall(tf);
-	tf->pc = from->pc;
-	tf->sp = from->sp;
-	tf->fp = from->fp;
-	tf->nr = from->nr;
-	tf->result = from->result;
-	tf->ipc_tag = from->ipc_tag;
-	tf->ipc_badge = from->ipc_badge;
-	tf->ipc_sender = from->ipc_sender;
-	memcpy(tf->args, from->args, sizeof(tf->args));
-	memcpy(tf->ipc_words, from->ipc_words, sizeof(tf->ipc_words));
-	if (state && from->has_fpu)
-		memcpy(state, from->fpu, sizeof(from->fpu));
+	if (hal_copy_from_user(&from, (const void *)user_sc, sizeof(from)))
+		return -EFAULT;
+	tf->pc = from.pc;
+	tf->sp = from.sp;
+	tf->fp = from.fp;
+	tf->nr = from.nr;
+	tf->result = from.result;
+	tf->ipc_tag = from.ipc_tag;
+	tf->ipc_badge = from.ipc_badge;
+	tf->ipc_sender = from.ipc_sender;
+	memcpy(tf->args, from.args, sizeof(tf->args));
+	memcpy(tf->ipc_words, from.ipc_words, sizeof(tf->ipc_words));
+	if (has_fpu && from.has_fpu)
+		hal_fpu_restore(from.fpu);
 	return 0;
 }
 

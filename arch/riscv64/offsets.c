@@ -38,4 +38,5 @@ void offsets(void)
 	PERCPU(EMERGENCY, arch[RISCV_PERCPU_EMERGENCY]);
 	DEFINE(CONTEXT_SP, offsetof(struct hal_context, sp));
 	DEFINE(FPU_FCSR, offsetof(struct riscv_fpu_state, fcsr));
+	DEFINE(FPU_NO_RECORD, RISCV_FPU_NO_RECORD);
 }

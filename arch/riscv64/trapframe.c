@@ -29,8 +29,14 @@ struct sigcontext {
 };
 
 _Static_assert(sizeof(struct sigcontext) == 256 + 528, "sigcontext of Linux");
-_Static_assert(sizeof(struct user_regs) == HAL_SIGCONTEXT_HEAD, "the head");
-_Static_assert(sizeof(struct riscv_fpu_state) == HAL_SIGCONTEXT_FPU_SIZE, "as it is saved");
+_Static_assert(offsetof(struct sigcontext, fp) + RISCV_FPU_NO_RECORD + 16 ==
+		       sizeof(struct sigcontext), "at its end");
+
+// uaccess.S, fpu.S
+err_t riscv_sigcontext_store(uint64_t user_sc, const struct trapframe *tf);
+err_t riscv_sigcontext_load(struct trapframe *tf, uint64_t user_sc);
+err_t riscv_fpu_store_user(uint64_t to);
+err_t riscv_fpu_load_user(uint64_t from);
 
 static void save_regs(struct user_regs *regs, const struct trapframe *tf)
 {
@@ -48,24 +54,6 @@ static void save_regs(struct user_regs *regs, const struct trapframe *tf)
 	regs->t3_6[1] = tf->t4;
 	regs->t3_6[2] = tf->t5;
 	regs->t3_6[3] = tf->t6;
-}
-
-static void restore_regs(struct trapframe *tf, const struct user_regs *regs)
-{
-	tf->pc = regs->pc;
-	tf->ra = regs->ra;
-	tf->sp = regs->sp;
-	tf->gp = regs->gp;
-	tf->tp = regs->tp;
-	memcpy(&tf->args[7], regs->t0_2, sizeof(regs->t0_2));
-	memcpy(tf->s, regs->s0_1, sizeof(regs->s0_1));
-	memcpy(tf->args, regs->a, 7 * sizeof(uint64_t));
-	tf->a7 = regs->a[7];
-	memcpy(&tf->s[2], regs->s2_11, sizeof(regs->s2_11));
-	tf->t3 = regs->t3_6[0];
-	tf->t4 = regs->t3_6[1];
-	tf->t5 = regs->t3_6[2];
-	tf->t6 = regs->t3_6[3];
 }
 
 void hal_tf_init_user(struct trapframe *tf, uint64_t pc, uint64_t sp)
@@ -97,21 +85,23 @@ size_t hal_sigcontext_size(void)
 	return sizeof(struct sigcontext);
 }
 
-void hal_sigcontext_save(void *head, const struct trapframe *tf, const void *fpu, uint64_t user_sc)
+err_t hal_sigcontext_save(uint64_t user_sc, struct trapframe *tf, bool has_fpu)
 {
-	(void)fpu; // stands behind
-	(void)user_sc;
-	save_regs(head, tf);
+	uint64_t fp = user_sc + offsetof(struct sigcontext, fp);
+	hal_tf_clear_syscall(tf);
+	err_t err = riscv_sigcontext_store(user_sc, tf);
+	if (err)
+		return err;
+	if (has_fpu)
+		return riscv_fpu_store_user(fp);
+	return hal_clear_user((void *)fp, sizeof(((struct sigcontext *)0)->fp)) ? -EFAULT : 0;
 }
 
-err_t hal_sigcontext_restore(struct trapframe *tf, const void *head, uint64_t user_sc, void *state)
+err_t hal_sigcontext_restore(struct trapframe *tf, uint64_t user_sc, bool has_fpu)
 {
-	const void *from = (const void *)(user_sc + offsetof(struct sigcontext, fp));
-	if (state && hal_copy_from_user(state, from, sizeof(struct riscv_fpu_state)))
-		return -EFAULT;
-	restore_regs(tf, head);
 	hal_tf_clear_syscall(tf);
-	return 0;
+	err_t err = riscv_sigcontext_load(tf, user_sc);
+	return err || !has_fpu ? err : riscv_fpu_load_user(user_sc + offsetof(struct sigcontext, fp));
 }
 
 void hal_tf_print(const struct trapframe *tf, void (*print)(const char *fmt, ...))

@@ -4,23 +4,8 @@
 //
 // Copies keep a0 (to) and a1 (from) exact at every block boundary. A fault inside a block goes to the byte loop, which repeats the block up to the very byte that cannot be reached.
 #include <arch/csr.h>
-
-.macro	fixup first, end, target
-	.pushsection .ex_table, "a"
-	.balign	8
-	.8byte	\first, \end, \target
-	.popsection
-.endm
-
-.macro	open_user
-	li	t6, SSTATUS_SUM
-	csrs	sstatus, t6
-.endm
-
-.macro	close_user
-	li	t6, SSTATUS_SUM
-	csrc	sstatus, t6
-.endm
+#include <arch/offsets.h>
+#include <arch/uaccess_asm.h>
 
 .macro	words at
 	ld	t0, \at+0(a1)
@@ -336,6 +321,76 @@ cas_end:
 	ret
 	fixup	cas_first, cas_end, user_fault
 
+// struct user_regs_struct, in its order.
+.macro	sigcontext_registers move
+	\move	TF_PC, 0
+	\move	TF_RA, 8
+	\move	TF_SP, 16
+	\move	TF_GP, 24
+	\move	TF_TP, 32
+	\move	TF_ARGS + 8 * 7, 40
+	\move	TF_ARGS + 8 * 8, 48
+	\move	TF_ARGS + 8 * 9, 56
+	\move	TF_S + 8 * 0, 64
+	\move	TF_S + 8 * 1, 72
+	\move	TF_ARGS + 8 * 0, 80
+	\move	TF_ARGS + 8 * 1, 88
+	\move	TF_ARGS + 8 * 2, 96
+	\move	TF_ARGS + 8 * 3, 104
+	\move	TF_ARGS + 8 * 4, 112
+	\move	TF_ARGS + 8 * 5, 120
+	\move	TF_ARGS + 8 * 6, 128
+	\move	TF_A7, 136
+	\move	TF_S + 8 * 2, 144
+	\move	TF_S + 8 * 3, 152
+	\move	TF_S + 8 * 4, 160
+	\move	TF_S + 8 * 5, 168
+	\move	TF_S + 8 * 6, 176
+	\move	TF_S + 8 * 7, 184
+	\move	TF_S + 8 * 8, 192
+	\move	TF_S + 8 * 9, 200
+	\move	TF_S + 8 * 10, 208
+	\move	TF_S + 8 * 11, 216
+	\move	TF_T3, 224
+	\move	TF_T4, 232
+	\move	TF_T5, 240
+	\move	TF_T6, 248
+.endm
+.macro	to_context frame, context
+	ld	t0, \frame(a1)
+	sd	t0, \context(a0)
+.endm
+.macro	from_context frame, context
+	ld	t0, \context(a1)
+	sd	t0, \frame(a0)
+.endm
+
+// err_t riscv_sigcontext_store(user_sc, tf)
+	.global	riscv_sigcontext_store
+riscv_sigcontext_store:
+	open_user
+sigcontext_store_first:
+	sigcontext_registers to_context
+sigcontext_store_end:
+	close_user
+	li	a0, 0
+	ret
+	fixup	sigcontext_store_first, sigcontext_store_end, user_fault
+
+// err_t riscv_sigcontext_load(tf, user_sc)
+	.global	riscv_sigcontext_load
+riscv_sigcontext_load:
+	open_user
+sigcontext_load_first:
+	sigcontext_registers from_context
+sigcontext_load_end:
+	close_user
+	li	a0, 0
+	ret
+	fixup	sigcontext_load_first, sigcontext_load_end, user_fault
+
+	.global	riscv_user_fault
+riscv_user_fault:
 user_fault:
 	close_user
 	li	a0, -14			// -EFAULT

@@ -14,11 +14,7 @@
 #define FCW_DEFAULT 0x37f
 #define MXCSR_DEFAULT 0x1f80
 
-#define FXSAVE_MXCSR_MASK 28
-#define MXCSR_MASK_DEFAULT 0xffbfu
-
 uint64_t x86_fpu_xcr0;
-uint32_t x86_fpu_mxcsr_mask;
 static size_t state_size = FXSAVE_SIZE;
 
 static void write_xcr0(uint64_t value)
@@ -26,21 +22,8 @@ static void write_xcr0(uint64_t value)
 	__asm__ volatile("xsetbv" : : "a"((uint32_t)value), "d"(0), "c"(0));
 }
 
-/** What FXSAVE tells; 0 stands for the default. The unit is off before and after. */
-static void read_mxcsr_mask(void)
-{
-	static uint8_t area[FXSAVE_SIZE] __attribute__((aligned(16)));
-	uint32_t mask;
-	__asm__ volatile("clts; fxsave64 (%0)" : : "r"(area) : "memory");
-	hal_fpu_disable();
-	memcpy(&mask, area + FXSAVE_MXCSR_MASK, sizeof(mask));
-	x86_fpu_mxcsr_mask = mask ? mask : MXCSR_MASK_DEFAULT;
-}
-
 void x86_fpu_init_cpu(void)
 {
-	if (!x86_fpu_mxcsr_mask)
-		read_mxcsr_mask();
 	if (!x86_features.xsave)
 		return;
 	uint64_t xcr0 = x86_cpuid(0xd, 0).eax & (XCR0_X87 | XCR0_SSE | XCR0_AVX);

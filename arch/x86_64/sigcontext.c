@@ -1,109 +1,71 @@
 // SPDX-License-Identifier: MIT
-// The machine part of a signal frame. Offsets from its address, which needs no alignment:
+// The machine part of a signal frame. Offsets from its address:
 //
-//     0  struct sigcontext of Linux: registers, pointer to the state at 320, 8 reserved words
+//     0  struct sigcontext of Linux: registers, pointer to the state at 328, 8 reserved words
 //   256  the signal mask, which Linux has in this place; not touched here
-//   320  the floating-point state as XSAVE (or FXSAVE) wrote it, hal_fpu_state_size() bytes; absent
-//        (pointer 0) if the thread has never computed
+//   328  the floating-point state as XSAVE (or FXSAVE) writes it, hal_fpu_state_size() bytes; absent
+//        (pointer 0) if the thread has never computed. Aligned to 64 bytes as the frame is
 //
-// What comes back from user space is believed in nothing: segments, privileged flags and reserved
-// state bits are ignored or refused.
+// What comes back from user space is believed in nothing: segments and privileged flags are ignored,
+// and state that cannot be loaded makes XRSTOR fault, as an address that cannot be read does.
 #include <hal/trapframe.h>
 
 #include <arch/x86.h>
 #include <hal/fpu.h>
-#include <hal/uaccess.h>
+#include <hal/mmu.h>
 #include <uapi/errno.h>
 
-#define FXSAVE_MXCSR 24
-#define FXSAVE_SIZE 512
+#define FPU_OFFSET 328
+_Static_assert((HAL_SIGFRAME_UCONTEXT + HAL_UCONTEXT_MCONTEXT + FPU_OFFSET) % HAL_SIGFRAME_ALIGN ==
+		       HAL_SIGFRAME_ALIGN - 8,
+	       "a frame's address is a multiple and 8, the size of the return address");
 
-// Linux: arch/x86/include/uapi/asm/sigcontext.h, struct sigcontext_64.
-struct sigcontext {
-	uint64_t r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx, rsp, rip;
-	uint64_t rflags;
-	uint16_t cs, gs, fs, ss;
-	uint64_t err, trapno, oldmask, cr2;
-	uint64_t fpstate;
-	uint64_t reserved[8];
-};
-
-_Static_assert(sizeof(struct sigcontext) == HAL_SIGCONTEXT_HEAD, "ABI");
+// uaccess.S. Linux: arch/x86/include/uapi/asm/sigcontext.h, struct sigcontext_64.
+err_t x86_sigcontext_store(uint64_t user_sc, const struct trapframe *tf, uint64_t error,
+			   uint64_t vector, uint64_t cr2, uint64_t fpstate);
+err_t x86_sigcontext_load(struct trapframe *tf, uint64_t user_sc, uint64_t *fpstate);
+err_t x86_fpu_store_user(uint64_t to, uint64_t xcr0);
+err_t x86_fpu_load_user(uint64_t from, uint64_t xcr0);
 
 size_t hal_sigcontext_size(void)
 {
-	return HAL_SIGCONTEXT_FPU + hal_fpu_state_size();
+	return FPU_OFFSET + hal_fpu_state_size();
 }
 
-void hal_sigcontext_save(void *head, const struct trapframe *tf, const void *fpu, uint64_t user_sc)
+err_t hal_sigcontext_save(uint64_t user_sc, struct trapframe *tf, bool has_fpu)
 {
 	bool is_syscall = hal_tf_is_syscall(tf);
-	*(struct sigcontext *)head = (struct sigcontext){
-		.r8 = tf->r8, .r9 = tf->r9, .r10 = tf->r10,
-		.r11 = is_syscall ? tf->rflags : tf->r11,
-		.r12 = tf->r12, .r13 = tf->r13, .r14 = tf->r14, .r15 = tf->r15,
-		.rdi = tf->rdi, .rsi = tf->rsi, .rbp = tf->rbp, .rbx = tf->rbx,
-		.rdx = tf->rdx, .rax = tf->rax,
-		.rcx = is_syscall ? tf->rip : tf->rcx,
-		.rsp = tf->rsp, .rip = tf->rip, .rflags = tf->rflags,
-		.cs = X86_USER_CS, .ss = X86_USER_DS,
-		.err = is_syscall ? 0 : tf->nr,
-		.trapno = is_syscall ? 0 : tf->vector,
-		.cr2 = x86_read_cr2(),
-		.fpstate = fpu ? user_sc + HAL_SIGCONTEXT_FPU : 0,
-	};
+	uint64_t fpstate = has_fpu ? user_sc + FPU_OFFSET : 0;
+	hal_tf_clear_syscall(tf);
+	err_t err = x86_sigcontext_store(user_sc, tf, is_syscall ? 0 : tf->nr,
+					 is_syscall ? 0 : tf->vector, x86_read_cr2(), fpstate);
+	return err || !has_fpu ? err : x86_fpu_store_user(fpstate, x86_fpu_xcr0);
 }
 
-/** Make @state, which came from user space, such that loading it cannot fault. -EINVAL: it is nothing
- *  that was ever saved. */
-static err_t check_fpu(char *state)
+static no_inline void reset_fpu(void)
 {
-	*(uint32_t *)(state + FXSAVE_MXCSR) &= x86_fpu_mxcsr_mask;
-	if (!x86_fpu_xcr0)
-		return 0;
-	const uint64_t *header = (const uint64_t *)(state + FXSAVE_SIZE);
-	uint64_t reserved = header[1] | header[2] | header[3] | header[4] | header[5] | header[6] |
-			    header[7] | (header[0] & ~x86_fpu_xcr0);
-	return reserved ? -EINVAL : 0;
+	_Alignas(64) char state[HAL_FPU_STATE_MAX];
+	hal_fpu_init_state(state);
+	hal_fpu_restore(state);
 }
 
-static err_t restore_fpu(uint64_t user_sc, bool is_there, void *state)
+static err_t restore_fpu(uint64_t at)
 {
-	if (!is_there) {
-		hal_fpu_init_state(state);
-		return 0;
-	}
-	const void *from = (const void *)(user_sc + HAL_SIGCONTEXT_FPU);
-	if (hal_copy_from_user(state, from, hal_fpu_state_size()))
+	if (at > HAL_USER_TOP - HAL_FPU_STATE_MAX)
 		return -EFAULT;
-	return check_fpu(state);
+	if (at)
+		return x86_fpu_load_user(at, x86_fpu_xcr0);
+	reset_fpu();
+	return 0;
 }
 
-err_t hal_sigcontext_restore(struct trapframe *tf, const void *head, uint64_t user_sc, void *state)
+err_t hal_sigcontext_restore(struct trapframe *tf, uint64_t user_sc, bool has_fpu)
 {
-	const struct sigcontext *in = head;
-	err_t err = state ? restore_fpu(user_sc, in->fpstate != 0, state) : 0;
-	if (err)
-		return err;
+	uint64_t fpstate;
+	err_t err = x86_sigcontext_load(tf, user_sc, &fpstate);
 	tf->cs = X86_USER_CS;
 	tf->ss = X86_USER_DS;
-	tf->rsp = in->rsp;
-	hal_tf_set_pc(tf, in->rip);
-	tf->r8 = in->r8;
-	tf->r9 = in->r9;
-	tf->r10 = in->r10;
-	tf->r11 = in->r11;
-	tf->r12 = in->r12;
-	tf->r13 = in->r13;
-	tf->r14 = in->r14;
-	tf->r15 = in->r15;
-	tf->rdi = in->rdi;
-	tf->rsi = in->rsi;
-	tf->rbp = in->rbp;
-	tf->rbx = in->rbx;
-	tf->rdx = in->rdx;
-	tf->rax = in->rax;
-	tf->rcx = in->rcx;
-	tf->rflags = (in->rflags & X86_RFLAGS_USER_MASK) | X86_RFLAGS_USER;
-	return 0;
+	tf->rflags = (tf->rflags & X86_RFLAGS_USER_MASK) | X86_RFLAGS_USER;
+	hal_tf_set_pc(tf, tf->rip);
+	return err || !has_fpu ? err : restore_fpu(fpstate);
 }

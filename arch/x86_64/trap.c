@@ -4,6 +4,7 @@
 #include <arch/x86.h>
 #include <hal/mmu.h>
 #include <hal/trapframe.h>
+#include <hal/uaccess.h>
 #include <hal/upcall.h>
 #include <uapi/signal.h>
 
@@ -14,6 +15,7 @@ enum {
 	VECTOR_OVERFLOW = 4,
 	VECTOR_NO_FPU = 7,
 	VECTOR_DOUBLE_FAULT = 8,
+	VECTOR_PROTECTION = 13,
 	VECTOR_PAGE_FAULT = 14,
 	VECTOR_X87 = 16,
 	VECTOR_MACHINE_CHECK = 18,
@@ -102,6 +104,9 @@ static void exception(struct trapframe *tf)
 	const struct exception *e = &exceptions[tf->vector];
 	const char *name = e->name ? e->name : "reserved exception";
 
+	// XRSTOR from user memory refuses what is no state, and any but an address aligned to 64 bytes.
+	if (tf->vector == VECTOR_PROTECTION && !hal_tf_is_user(tf) && hal_uaccess_fixup(tf))
+		return;
 	if (!hal_tf_is_user(tf))
 		upcall_kernel_exception(tf, name);
 	if (tf->vector == VECTOR_NO_FPU) {

@@ -4,6 +4,7 @@
 // on at the fix-up, which copies byte by byte until the bad one, so the count returned is exact.
 // RDX = bytes left in all of the block functions.
 #include <arch/layout.h>
+#include <arch/offsets.h>
 
 	.text
 
@@ -274,6 +275,112 @@ hal_cas_user32:
 	xorl %eax, %eax
 	ret
 	FIXUP 1b, 2b, user32_fault
+
+// struct sigcontext_64, in its order.
+.macro SIGCONTEXT_REGISTERS move
+	\move TF_R8, 0
+	\move TF_R9, 8
+	\move TF_R10, 16
+	\move TF_R11, 24
+	\move TF_R12, 32
+	\move TF_R13, 40
+	\move TF_R14, 48
+	\move TF_R15, 56
+	\move TF_RDI, 64
+	\move TF_RSI, 72
+	\move TF_RBP, 80
+	\move TF_RBX, 88
+	\move TF_RDX, 96
+	\move TF_RAX, 104
+	\move TF_RCX, 112
+	\move TF_RSP, 120
+	\move TF_RIP, 128
+	\move TF_RFLAGS, 136
+.endm
+.macro TO_CONTEXT frame, context
+	movq \frame(%rsi), %rax
+	movq %rax, \context(%rdi)
+.endm
+.macro FROM_CONTEXT frame, context
+	movq \context(%rsi), %rax
+	movq %rax, \frame(%rdi)
+.endm
+
+// err_t x86_sigcontext_store(user_sc, tf, error, vector, cr2, fpstate)
+	.globl x86_sigcontext_store
+	.balign 16
+x86_sigcontext_store:
+	STAC_PATCHED
+1:	SIGCONTEXT_REGISTERS TO_CONTEXT
+	movabsq $(X86_USER_CS | X86_USER_DS << 48), %rax
+	movq %rax, 144(%rdi)
+	movq %rdx, 152(%rdi)
+	movq %rcx, 160(%rdi)
+	movq $0, 168(%rdi)		// oldmask
+	movq %r8, 176(%rdi)
+	movq %r9, 184(%rdi)
+2:	CLAC_PATCHED
+	xorl %eax, %eax
+	ret
+	FIXUP 1b, 2b, user32_fault
+
+// err_t x86_sigcontext_load(tf, user_sc, uint64_t *fpstate)
+	.globl x86_sigcontext_load
+	.balign 16
+x86_sigcontext_load:
+	STAC_PATCHED
+1:	SIGCONTEXT_REGISTERS FROM_CONTEXT
+	movq 184(%rsi), %rax
+2:	CLAC_PATCHED
+	movq %rax, (%rdx)
+	xorl %eax, %eax
+	ret
+	FIXUP 1b, 2b, user32_fault
+
+// err_t x86_fpu_store_user(to, xcr0). XSAVE leaves reserved words of its header as they are, and
+// XRSTOR wants zeros there.
+	.globl x86_fpu_store_user
+	.balign 16
+x86_fpu_store_user:
+	STAC_PATCHED
+	xorl %edx, %edx
+	movl %esi, %eax
+	testl %esi, %esi
+	jz 3f
+1:	movq %rdx, 512(%rdi)
+	movq %rdx, 520(%rdi)
+	movq %rdx, 528(%rdi)
+	movq %rdx, 536(%rdi)
+	movq %rdx, 544(%rdi)
+	movq %rdx, 552(%rdi)
+	movq %rdx, 560(%rdi)
+	movq %rdx, 568(%rdi)
+	xsave64 (%rdi)
+2:	CLAC_PATCHED
+	xorl %eax, %eax
+	ret
+3:	fxsave64 (%rdi)
+4:	jmp 2b
+	FIXUP 1b, 2b, user32_fault
+	FIXUP 3b, 4b, user32_fault
+
+// err_t x86_fpu_load_user(from, xcr0)
+	.globl x86_fpu_load_user
+	.balign 16
+x86_fpu_load_user:
+	STAC_PATCHED
+	xorl %edx, %edx
+	movl %esi, %eax
+	testl %esi, %esi
+	jz 3f
+1:	xrstor64 (%rdi)
+2:	CLAC_PATCHED
+	xorl %eax, %eax
+	ret
+3:	fxrstor64 (%rdi)
+4:	jmp 2b
+	FIXUP 1b, 2b, user32_fault
+	FIXUP 3b, 4b, user32_fault
 
 user32_fault:
 	CLAC_PATCHED

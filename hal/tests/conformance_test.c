@@ -94,41 +94,46 @@ TEST(hal, trapframe_copies_no_word_too_many)
 	}
 }
 
+// Here the frame is the kernel's memory, which the laboratory's user copies do not reach and pointers in a
+// frame may not. Floating-point state is the guest tests' affair.
 TEST(hal, sigcontext_brings_all_registers_back)
 {
-	static _Alignas(64) uint8_t sc[8192], fpu[4096], fpu_back[4096];
-	EXPECT(hal_sigcontext_size() <= sizeof(sc));
+	static _Alignas(64) uint8_t room[64 + 8192];
+	if (CONFIG_HOST)
+		return;
+	uint64_t sc = (uintptr_t)room + HAL_SIGFRAME_UCONTEXT + HAL_UCONTEXT_MCONTEXT +
+		      (HAL_SIGFRAME_RETURN_ON_STACK ? 8 : 0);
+	EXPECT(hal_sigcontext_size() + (sc - (uintptr_t)room) <= sizeof(room));
 	EXPECT(hal_fpu_state_size() <= HAL_FPU_STATE_MAX);
 	struct trapframe tf, other;
 	fill_frame(&tf, 100);
 	fill_frame(&other, 200);
 	hal_tf_set_pc(&other, 0x50000);
 	hal_tf_set_sp(&other, 0x60000);
-	hal_fpu_init_state(fpu);
-	hal_fpu_init_state(fpu_back);
-	hal_sigcontext_save(sc, &tf, fpu, (uintptr_t)sc);
-	memcpy(sc + HAL_SIGCONTEXT_FPU, fpu, HAL_SIGCONTEXT_FPU_SIZE);
-	EXPECT_EQ(hal_sigcontext_restore(&other, sc, (uintptr_t)sc, fpu_back), 0);
+	memset(room, 0xff, sizeof(room));
+	EXPECT_EQ(hal_sigcontext_save(sc, &tf, false), 0);
+	EXPECT_EQ(hal_sigcontext_restore(&other, sc, false), 0);
 	EXPECT_EQ(hal_tf_pc(&other), 0x10000);
 	EXPECT_EQ(hal_tf_sp(&other), 0x20000);
 	EXPECT_EQ(hal_tf_ipc_tag(&other), 108);
 	for (unsigned i = 0; i < 8; i++)
 		EXPECT_EQ(hal_tf_ipc_word(&other, i), 100 + i);
 	EXPECT(!hal_tf_is_syscall(&other));
-	EXPECT_EQ(memcmp(fpu, fpu_back, hal_fpu_state_size()), 0);
 }
 
 TEST(hal, sigcontext_gives_no_privilege)
 {
 	static _Alignas(64) uint8_t sc[8192];
 	struct trapframe tf;
+	if (CONFIG_HOST)
+		return;
 	fill_frame(&tf, 100);
-	hal_sigcontext_save(sc, &tf, NULL, (uintptr_t)sc);
+	EXPECT_EQ(hal_sigcontext_save((uintptr_t)sc, &tf, false), 0);
 	for (size_t i = 0; i < hal_sigcontext_size(); i += sizeof(uint64_t)) {
 		uint64_t kept, hostile = UINT64_MAX;
 		memcpy(&kept, sc + i, sizeof(kept));
 		memcpy(sc + i, &hostile, min(sizeof(hostile), hal_sigcontext_size() - i));
-		(void)!hal_sigcontext_restore(&tf, sc, (uintptr_t)sc, NULL);
+		(void)!hal_sigcontext_restore(&tf, (uintptr_t)sc, false);
 		EXPECT(hal_tf_is_user(&tf));
 		memcpy(sc + i, &kept, sizeof(kept));
 	}

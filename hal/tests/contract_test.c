@@ -312,7 +312,6 @@ static void *const linked[] = {
 	(void *)hal_tlb_flush_kernel_page,
 	(void *)hal_uaccess_fixup,
 	(void *)hal_uaccess_has_fixup,
-	(void *)hal_fpu_load_copy,
 	(void *)hal_clock_is_for_users,
 };
 

@@ -93,8 +93,122 @@ static void check_rounding(void)
 	fesetround(FE_TONEAREST);
 }
 
+/** The context that sigreturn is given after the handler: what no thread can have ends in SIGSEGV. */
+static void spoil(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	(void)sig;
+	(void)info;
+#if defined(__x86_64__)
+	static const char ones[128] __attribute__((aligned(64))) = { [0 ... 127] = -1 };
+	memcpy((char *)uc->uc_mcontext.fpregs + 512, ones, 64); // components that there are not
+#elif defined(__aarch64__)
+	uint32_t *record = (uint32_t *)uc->uc_mcontext.__reserved;
+	record[1] = 8; // the size of the first record
+#else
+	uc->uc_mcontext.__gregs[0] = 0; // nothing in it is refused: the program goes on at 0
+#endif
+}
+
+#if defined(__x86_64__)
+static void misplace(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	(void)sig;
+	(void)info;
+	uc->uc_mcontext.fpregs = (void *)((char *)uc->uc_mcontext.fpregs + 8);
+}
+
+static void far_away(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	(void)sig;
+	(void)info;
+	uc->uc_mcontext.fpregs = (void *)0xffffffff80000000ul; // the kernel's
+}
+
+/** Without state in the frame the thread has none. */
+static void forget(int sig, siginfo_t *info, void *context)
+{
+	ucontext_t *uc = context;
+	(void)sig;
+	(void)info;
+	uc->uc_mcontext.fpregs = NULL;
+}
+#endif
+
+static void check_refused(void (*handler)(int, siginfo_t *, void *))
+{
+	volatile double used = 2;
+	used *= 2;
+	pid_t child = check_fork();
+	if (child == 0) {
+		struct sigaction action = { .sa_sigaction = handler, .sa_flags = SA_SIGINFO };
+		CHECK_IS(sigaction(SIGUSR1, &action, NULL), 0);
+		raise(SIGUSR1);
+		_exit(0);
+	}
+	int status = wait_status(child);
+	CHECK(WIFSIGNALED(status));
+	CHECK_IS(WTERMSIG(status), SIGSEGV);
+}
+
+static void check_spoiled(void)
+{
+	check_refused(spoil);
+#if defined(__x86_64__)
+	check_refused(misplace);
+	check_refused(far_away);
+	struct sigaction action = { .sa_sigaction = forget, .sa_flags = SA_SIGINFO };
+	CHECK_IS(sigaction(SIGUSR1, &action, NULL), 0);
+	CHECK_IS(fesetround(FE_DOWNWARD), 0);
+	raise(SIGUSR1);
+	CHECK_IS(fegetround(), FE_TONEAREST);
+#endif
+}
+
+/** The stack a frame goes to may not be there, or be written to for the first time. */
+static void on_other_stack(int sig)
+{
+	(void)sig;
+	handled = 1;
+}
+
+static void check_stacks(void)
+{
+	char *room = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(room != MAP_FAILED);
+	struct sigaction action = { .sa_handler = on_other_stack, .sa_flags = SA_ONSTACK };
+	CHECK_IS(sigaction(SIGUSR1, &action, NULL), 0);
+	// Each place puts another part of the frame across the border of a page that is not there yet.
+	for (size_t i = 0; i < 64; i++) {
+		stack_t stack = { .ss_sp = room + 4096 * 4 + 64 * i, .ss_size = 16384 };
+		CHECK_IS(madvise(room, 1 << 20, MADV_DONTNEED), 0);
+		CHECK_IS(sigaltstack(&stack, NULL), 0);
+		handled = 0;
+		volatile double x = (double)i;
+		raise(SIGUSR1);
+		CHECK_IS(handled, 1);
+		CHECK(x == (double)i);
+	}
+	pid_t child = check_fork();
+	if (child == 0) {
+		CHECK_IS(mprotect(room, 1 << 20, PROT_READ), 0);
+		raise(SIGUSR1);
+		_exit(0);
+	}
+	int status = wait_status(child);
+	CHECK(WIFSIGNALED(status));
+	CHECK_IS(WTERMSIG(status), SIGSEGV);
+	stack_t none = { .ss_flags = SS_DISABLE };
+	CHECK_IS(sigaltstack(&none, NULL), 0);
+	CHECK_IS(munmap(room, 1 << 20), 0);
+}
+
 int main(void)
 {
+	check_spoiled();
+	check_stacks();
 	check_interrupted();
 	check_changed();
 	check_rounding();

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
 // A signal frame gives back all that user mode may set, and nothing that it may not.
 #include <arch/sysreg.h>
+#include <hal/fpu.h>
+#include <hal/irqflags.h>
+#include <hal/percpu.h>
 #include <hal/trapframe.h>
 #include <lib/string.h>
 #include <lib/test.h>
 #include <uapi/errno.h>
 
 static uint8_t context[288 + 4096] __attribute__((aligned(16)));
-static uint8_t fpu_before[528], fpu_after[528];
+static uint8_t fpu_after[528] __attribute__((aligned(16)));
 
 static void fill(struct trapframe *tf)
 {
@@ -23,19 +26,14 @@ TEST(aarch64, sigcontext_round_trip)
 {
 	struct trapframe before, after = {0};
 	fill(&before);
-	for (size_t i = 0; i < sizeof(fpu_before); i++)
-		fpu_before[i] = i < 520 ? (uint8_t)(i * 3) : 0;
 	EXPECT_EQ(hal_sigcontext_size(), sizeof(context));
-	hal_sigcontext_save(context, &before, fpu_before, (uintptr_t)context);
-	memcpy(context + HAL_SIGCONTEXT_FPU, fpu_before, HAL_SIGCONTEXT_FPU_SIZE);
-	memset(fpu_after, 0, sizeof(fpu_after));
-	EXPECT_EQ(hal_sigcontext_restore(&after, context, (uintptr_t)context, fpu_after), 0);
+	EXPECT_EQ(hal_sigcontext_save((uintptr_t)context, &before, false), 0);
+	EXPECT_EQ(hal_sigcontext_restore(&after, (uintptr_t)context, false), 0);
 	EXPECT(memcmp(before.x, after.x, sizeof(before.x)) == 0);
 	EXPECT_EQ(after.sp, before.sp);
 	EXPECT_EQ(after.pc, before.pc);
 	EXPECT_EQ(after.pstate, before.pstate);
 	EXPECT(!hal_tf_is_syscall(&after));
-	EXPECT(memcmp(fpu_before, fpu_after, sizeof(fpu_before)) == 0);
 }
 
 TEST(aarch64, sigcontext_grants_no_privilege)
@@ -43,8 +41,8 @@ TEST(aarch64, sigcontext_grants_no_privilege)
 	struct trapframe tf;
 	fill(&tf);
 	tf.pstate = ~0ul;
-	hal_sigcontext_save(context, &tf, NULL, (uintptr_t)context);
-	EXPECT_EQ(hal_sigcontext_restore(&tf, context, (uintptr_t)context, NULL), 0);
+	EXPECT_EQ(hal_sigcontext_save((uintptr_t)context, &tf, false), 0);
+	EXPECT_EQ(hal_sigcontext_restore(&tf, (uintptr_t)context, false), 0);
 	EXPECT(hal_tf_is_user(&tf));
 	EXPECT_EQ(tf.pstate & (PSR_MODE_MASK | PSR_DAIF | 1 << 4), 0);
 }
@@ -55,26 +53,35 @@ TEST(aarch64, sigcontext_refuses_broken_records)
 	struct trapframe tf;
 	fill(&tf);
 	for (size_t i = 0; i < array_len(sizes); i++) {
-		hal_sigcontext_save(context, &tf, NULL, (uintptr_t)context);
+		EXPECT_EQ(hal_sigcontext_save((uintptr_t)context, &tf, false), 0);
 		uint32_t head[2] = {0x12345678, sizes[i]};
 		memcpy(context + 288, head, sizeof(head));
-		EXPECT_EQ(hal_sigcontext_restore(&tf, context, (uintptr_t)context, NULL),
+		EXPECT_EQ(hal_sigcontext_restore(&tf, (uintptr_t)context, false),
 			  -EINVAL);
 	}
 }
 
+// The unit is loaded from the record behind it.
 TEST(aarch64, sigcontext_skips_other_records)
 {
 	struct trapframe tf;
 	fill(&tf);
 	memset(context, 0, sizeof(context));
-	hal_sigcontext_save(context, &tf, NULL, (uintptr_t)context);
+	EXPECT_EQ(hal_sigcontext_save((uintptr_t)context, &tf, false), 0);
 	memcpy(context + 288 + 32, context + 288, 16);
 	uint32_t other[2] = {0x45535201, 32};
 	memcpy(context + 288, other, sizeof(other));
 	context[288 + 32 + 16 + 511] = 7;
-	EXPECT_EQ(hal_sigcontext_restore(&tf, context, (uintptr_t)context, fpu_after), 0);
-	EXPECT_EQ(fpu_after[511], 7);
+	irqflags_t flags = hal_irq_save();
+	if (!hal_percpu()->has_fpu) {
+		hal_fpu_init_state(fpu_after);
+		hal_fpu_restore(fpu_after);
+		EXPECT_EQ(hal_sigcontext_restore(&tf, (uintptr_t)context, true), 0);
+		hal_fpu_save(fpu_after);
+		hal_fpu_disable();
+		EXPECT_EQ(fpu_after[511], 7);
+	}
+	hal_irq_restore(flags);
 }
 
 TEST(aarch64, ipc_words_are_copied_by_count)

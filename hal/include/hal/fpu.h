@@ -14,9 +14,7 @@ void hal_fpu_init_state(void *state);
 static inline void hal_fpu_save(void *state);
 /** Turn the unit on and load it from @state. */
 static inline void hal_fpu_restore(const void *state);
-/** Turn the unit on and load it from @copy, which is not the thread's state area: the next save into that
- *  is a whole one. HAL_FPU_STATE_MAX: more than any state. */
-static inline void hal_fpu_load_copy(const void *copy);
+/** HAL_FPU_STATE_MAX: no state has more bytes. */
 /** Save into @prev and load from @next: the unit is on and stays on. */
 static inline void hal_fpu_switch(void *prev, const void *next);
 /** Make the next floating-point instruction of user mode trap. */

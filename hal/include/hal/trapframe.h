@@ -53,17 +53,15 @@ static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trap
 					 unsigned n);
 
 /** Signal frames: the machine part of Linux's ucontext (struct sigcontext of this architecture), which
- *  takes hal_sigcontext_size() bytes of user space at @user_sc. It begins with a head of
- *  HAL_SIGCONTEXT_HEAD bytes; HAL_SIGCONTEXT_FPU bytes behind its start stand HAL_SIGCONTEXT_FPU_SIZE
- *  bytes of floating-point state as it is saved (zeros, HAL_SIGCONTEXT_FPU_ALWAYS, or nothing if the
- *  thread has none), then HAL_SIGCONTEXT_ZEROS bytes of zeros: so the large parts need no copy between.
- *  save() fills the head; @fpu only says whether there is state. restore() takes registers from the head,
- *  never privilege or interrupt bits, and, unless @state is NULL, floating-point state from user space into
- *  the HAL_FPU_STATE_MAX bytes at @state, so that loading it cannot fault. 0, -EFAULT, -EINVAL. */
+ *  takes hal_sigcontext_size() bytes of user space at @user_sc: the caller has checked the range, and
+ *  that the frame has the alignment of HAL_SIGFRAME_ALIGN. The signal mask may have a place in there
+ *  (HAL_UCONTEXT_SIGMASK), which is not touched. @has_fpu: current has floating-point state, which is in
+ *  the unit. save() ends the system call that @tf is of. restore() gives @tf user registers whatever
+ *  the result, never privilege or interrupt bits. Context: thread, may sleep (page faults).
+ *  0, -EFAULT, -EINVAL. */
 size_t hal_sigcontext_size(void);
-void hal_sigcontext_save(void *head, const struct trapframe *tf, const void *fpu, uint64_t user_sc);
-must_check err_t hal_sigcontext_restore(struct trapframe *tf, const void *head, uint64_t user_sc,
-					void *state);
+must_check err_t hal_sigcontext_save(uint64_t user_sc, struct trapframe *tf, bool has_fpu);
+must_check err_t hal_sigcontext_restore(struct trapframe *tf, uint64_t user_sc, bool has_fpu);
 
 /** Where a function about to be entered returns to (HAL_SIGFRAME_RETURN_ON_STACK: not by this). */
 static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr);

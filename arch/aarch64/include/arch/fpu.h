@@ -21,10 +21,6 @@ static inline void hal_fpu_restore(const void *state)
 }
 
 #define HAL_FPU_STATE_MAX 528
-static inline void hal_fpu_load_copy(const void *copy)
-{
-	hal_fpu_restore(copy);
-}
 
 static inline void hal_fpu_switch(void *prev, const void *next)
 {

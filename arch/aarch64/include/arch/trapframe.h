@@ -166,11 +166,7 @@ static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trap
 #define HAL_UCONTEXT_SIGMASK 40
 #define HAL_UCONTEXT_MCONTEXT 176
 #define HAL_SIGFRAME_RETURN_ON_STACK 0
-#define HAL_SIGCONTEXT_HEAD 304 // registers, then the record of floating-point registers up to these
-#define HAL_SIGCONTEXT_FPU 304
-#define HAL_SIGCONTEXT_FPU_SIZE 512
-#define HAL_SIGCONTEXT_FPU_ALWAYS 1
-#define HAL_SIGCONTEXT_ZEROS 16 // the record that ends the list
+#define HAL_SIGFRAME_ALIGN 16
 #define HAL_SIGRETURN_CODE {0x68, 0x11, 0x80, 0xd2, 0x01, 0x00, 0x00, 0xd4} // mov x8,#139; svc #0
 
 static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr)

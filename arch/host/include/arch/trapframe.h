@@ -151,13 +151,9 @@ static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trap
 #define HAL_UCONTEXT_SIGMASK 40
 #define HAL_UCONTEXT_MCONTEXT 176
 #define HAL_SIGFRAME_RETURN_ON_STACK 0
+#define HAL_SIGFRAME_ALIGN 16
 #define HAL_SIGRETURN_CODE {0} // user functions of the laboratory are not returned to by code
 
-#define HAL_SIGCONTEXT_HEAD 248 // floating-point state included
-#define HAL_SIGCONTEXT_FPU 248
-#define HAL_SIGCONTEXT_FPU_SIZE 0
-#define HAL_SIGCONTEXT_FPU_ALWAYS 0
-#define HAL_SIGCONTEXT_ZEROS 0
 
 static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr)
 {

@@ -9,6 +9,10 @@ struct riscv_fpu_state {
 	uint32_t fcsr;
 };
 
+// Of a signal frame's union, which begins like that: room for Q state, then two words of a list of
+// extensions.
+#define RISCV_FPU_NO_RECORD 512
+
 /** fpu.S; the unit is on. */
 void riscv_fpu_save(struct riscv_fpu_state *state);
 void riscv_fpu_restore(const struct riscv_fpu_state *state);
@@ -31,11 +35,6 @@ static inline void hal_fpu_restore(const void *state)
 }
 
 #define HAL_FPU_STATE_MAX sizeof(struct riscv_fpu_state)
-static inline void hal_fpu_load_copy(const void *copy)
-{
-	csr_set(sstatus, SSTATUS_FS); // and dirty it stays
-	riscv_fpu_restore(copy);
-}
 
 static inline void hal_fpu_switch(void *prev, const void *next)
 {

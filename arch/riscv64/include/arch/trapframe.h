@@ -166,11 +166,7 @@ static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trap
 #define HAL_UCONTEXT_SIGMASK 40
 #define HAL_UCONTEXT_MCONTEXT 176
 #define HAL_SIGFRAME_RETURN_ON_STACK 0
-#define HAL_SIGCONTEXT_HEAD 256 // the registers
-#define HAL_SIGCONTEXT_FPU 256
-#define HAL_SIGCONTEXT_FPU_SIZE 264
-#define HAL_SIGCONTEXT_FPU_ALWAYS 1
-#define HAL_SIGCONTEXT_ZEROS 264 // room for Q, and no record of extensions
+#define HAL_SIGFRAME_ALIGN 16
 #define HAL_SIGRETURN_CODE {0x93, 0x08, 0xb0, 0x08, 0x73, 0x00, 0x00, 0x00} // li a7,139; ecall
 
 static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr)

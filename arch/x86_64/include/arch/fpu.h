@@ -7,8 +7,6 @@
 
 /** XCR0 as this kernel uses it; 0: no XSAVE. */
 extern uint64_t x86_fpu_xcr0;
-/** The bits of MXCSR that exist (Intel SDM 1, 11.6.6). */
-extern uint32_t x86_fpu_mxcsr_mask;
 
 static inline void hal_fpu_save(void *state)
 {
@@ -34,11 +32,6 @@ static inline void hal_fpu_restore(const void *state)
 }
 
 #define HAL_FPU_STATE_MAX 832 // x87, SSE, AVX
-static inline void hal_fpu_load_copy(const void *copy)
-{
-	hal_fpu_restore(copy);
-}
-
 static inline void hal_fpu_switch(void *prev, const void *next)
 {
 	if (x86_fpu_xcr0)

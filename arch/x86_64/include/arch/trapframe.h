@@ -218,13 +218,9 @@ static inline void hal_tf_copy_ipc_words(struct trapframe *to, const struct trap
 #define HAL_SIGFRAME_INFO_FIRST 0 // siginfo stands behind the machine context
 #define HAL_SIGFRAME_UCONTEXT 8 // behind the return address
 #define HAL_UCONTEXT_MCONTEXT 40
-#define HAL_UCONTEXT_SIGMASK (40 + HAL_SIGCONTEXT_HEAD)
+#define HAL_UCONTEXT_SIGMASK (40 + 256)
 #define HAL_SIGFRAME_RETURN_ON_STACK 1
-#define HAL_SIGCONTEXT_HEAD 256 // the registers; then the mask
-#define HAL_SIGCONTEXT_FPU 320
-#define HAL_SIGCONTEXT_FPU_SIZE hal_fpu_state_size()
-#define HAL_SIGCONTEXT_FPU_ALWAYS 0
-#define HAL_SIGCONTEXT_ZEROS 0
+#define HAL_SIGFRAME_ALIGN 64 // XSAVE's, of what stands behind the return address
 #define HAL_SIGRETURN_CODE {0xb8, 0x0f, 0, 0, 0, 0x0f, 0x05} // mov $15,%eax; syscall
 
 static inline void hal_tf_set_return_address(struct trapframe *tf, uint64_t addr)
