@@ -89,12 +89,12 @@ void ipc_thread_exit(void)
 	drop_reply_right(current_thread());
 }
 
-void ipc_end_wait(struct thread *thread, err_t status)
+static void end_endpoint_wait(struct thread *thread, err_t status)
 {
 	struct endpoint *ep = load_acquire(&thread->ipc.endpoint);
 	if (!ep)
 		return;
-	irqflags_t flags = spin_lock_irqsave(&ep->lock);
+	spin_lock(&ep->lock);
 	uint32_t state = load_acquire(&thread->ipc.state);
 	bool is_queued = (state == IPC_SENDING || state == IPC_RECEIVING) &&
 			 load_relaxed(&thread->ipc.endpoint) == ep;
@@ -108,7 +108,17 @@ void ipc_end_wait(struct thread *thread, err_t status)
 		if (holder)
 			ipc_complete(thread, status, IPC_TAG_TAKEN);
 	}
-	spin_unlock_irqrestore(&ep->lock, flags);
+	spin_unlock(&ep->lock);
+}
+
+void ipc_end_wait(struct thread *thread, err_t status)
+{
+	irqflags_t flags = hal_irq_save(); // a notification that it waits at stays allocated
+	if (load_acquire(&thread->ipc.state) == IPC_WAITING)
+		ipc_end_notification_wait(thread, status);
+	else
+		end_endpoint_wait(thread, status);
+	hal_irq_restore(flags);
 }
 
 void upcall_ipc_interrupt(struct thread *thread)
@@ -237,14 +247,7 @@ static void enqueue_first(struct list *queue, struct thread *thread)
 	list_insert_before(at, &thread->ipc.node);
 }
 
-static bool is_disturbed(const struct thread *thread)
-{
-	return load_relaxed(&thread->pending) & ~IPC_PENDING;
-}
-
-/** current backs out because it is disturbed: it looks at that before user mode, though whoever has set
- *  `pending` may not have told this CPU yet. */
-static err_t back_out(void)
+err_t ipc_back_out(void)
 {
 	sched_interrupt(current_thread());
 	return -EINTR;
@@ -263,10 +266,10 @@ static err_t block(struct endpoint *ep, struct grant *grant, enum ipc_state stat
 	if (self->ipc.args)
 		ipc_args_block(self);
 	fence_seq_cst();
-	if (is_disturbed(self) || is_dead(self)) {
+	if (ipc_is_disturbed(self) || is_dead(self)) {
 		store_relaxed(&self->ipc.state, IPC_IDLE);
 		spin_unlock_irqrestore(&ep->lock, flags);
-		return is_disturbed(self) ? back_out() : -EBADF;
+		return ipc_is_disturbed(self) ? ipc_back_out() : -EBADF;
 	}
 	enqueue(state == IPC_SENDING ? &ep->senders : &ep->receivers, self);
 	sched_prepare_block();
@@ -323,7 +326,7 @@ static err_t reason_to_end(struct endpoint *ep, struct thread *thread, enum ipc_
 		return -EBADF;
 	if (ep->is_closed)
 		return state == IPC_SENDING ? -EPIPE : -EBADF;
-	if (is_disturbed(thread))
+	if (ipc_is_disturbed(thread))
 		return -EINTR;
 	return time_now() >= ipc_deadline(thread) ? -ETIMEDOUT : 0;
 }
@@ -375,7 +378,7 @@ noreturn_fn static void await_reply(struct endpoint *ep)
 {
 	struct thread *self = current_thread();
 	fence_seq_cst();
-	bool is_pending = is_disturbed(self);
+	bool is_pending = ipc_is_disturbed(self);
 	spin_unlock(&ep->lock);
 	if (is_pending)
 		upcall_ipc_interrupt(self);
@@ -383,7 +386,7 @@ noreturn_fn static void await_reply(struct endpoint *ep)
 }
 
 /** current's request goes to @receiver, which is off the queue (@ep's lock held, released). A call
- *  then waits for the reply and does not return. */
+ *  then waits for the reply and does not return, nor does a send that switches to @receiver. */
 static void hand_to_receiver(struct endpoint *ep, struct thread *receiver, uint64_t badge,
 			     bool wants_reply, irqflags_t flags)
 {
@@ -392,8 +395,14 @@ static void hand_to_receiver(struct endpoint *ep, struct thread *receiver, uint6
 	ipc_copy_args(receiver->tf, self);
 	receiver->ipc.reply_to = wants_reply ? self : NULL;
 	if (!wants_reply) {
-		wake_with_message(receiver);
-		spin_unlock_irqrestore(&ep->lock, flags);
+		store_release(&receiver->ipc.state, IPC_IDLE);
+		spin_unlock(&ep->lock);
+		hal_tf_set_result(self->tf, 0);
+		if (unlikely(self->ipc.args))
+			sched_wake(receiver); // there is more to do
+		else
+			ipc_wake_direct(receiver);
+		hal_irq_restore(flags);
 		return;
 	}
 	store_relaxed(&self->ipc.endpoint, ep);
@@ -471,9 +480,9 @@ static bool try_send_request(struct trapframe *tf, enum ipc_mode mode, bool want
 		*err = block(ep, grant, IPC_SENDING, flags);
 		return true;
 	}
-	if (wants_reply && is_disturbed(self)) { // not taken yet: may be repeated
+	if (wants_reply && ipc_is_disturbed(self)) { // not taken yet: may be repeated
 		spin_unlock_irqrestore(&ep->lock, flags);
-		*err = back_out();
+		*err = ipc_back_out();
 		return true;
 	}
 	if (ipc_has_cargo(self)) {
@@ -528,7 +537,7 @@ static void await_holder(struct thread *caller, void *holder)
 static void end_if_disturbed(struct thread *caller, nsec_t deadline)
 {
 	fence_seq_cst();
-	if (is_disturbed(caller))
+	if (ipc_is_disturbed(caller))
 		ipc_end_wait(caller, -EINTR);
 	else if (time_now() >= deadline)
 		ipc_end_wait(caller, -ETIMEDOUT);

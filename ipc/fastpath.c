@@ -11,12 +11,9 @@
 // Long functions on purpose: they are read, and counted, from top to bottom.
 #include "internal.h"
 
-#include <hal/context.h>
 #include <ipc/endpoint.h>
 #include <kernel/upcall.h>
-#include <mm/space.h>
 #include <object/fdtable.h>
-#include <sched/direct.h>
 
 static no_inline struct upcall_resume slow_path(struct trapframe *tf)
 {
@@ -24,22 +21,12 @@ static no_inline struct upcall_resume slow_path(struct trapframe *tf)
 	return (struct upcall_resume){tf, NULL};
 }
 
-/** @next is a blocked thread of the user kind that may run here, now, instead of @self. */
-static always_inline bool may_switch_to(struct hal_percpu *cpu, struct thread *self, struct thread *next)
-{
-	return sched_direct_ok(cpu, self, next) && mm_space_is_fast(cpu, next->mm.space) &&
-	       !load_relaxed(&next->pending);
-}
-
 /** Run @next here instead of @prev, which is in the user kind from now on: everything but the frame,
  *  which entry code swaps. */
 static always_inline struct upcall_resume switch_to(struct hal_percpu *cpu, struct thread *prev,
 						    struct thread *next)
 {
-	hal_context_set_user(&prev->context);
-	if (next->mm.space != prev->mm.space)
-		mm_space_activate_fast(cpu, next->mm.space);
-	hal_context_swap_tls(&prev->context, &next->context);
+	ipc_switch_to(cpu, prev, next);
 	return (struct upcall_resume){next->tf, &prev->on_cpu};
 }
 
@@ -60,7 +47,7 @@ struct upcall_resume upcall_ipc_call(struct trapframe *tf)
 		return slow_path(tf);
 	struct list *first = ep->receivers.next;
 	struct thread *server = list_entry(first, struct thread, ipc.node);
-	if (unlikely(first == &ep->receivers || !may_switch_to(cpu, self, server))) {
+	if (unlikely(first == &ep->receivers || !ipc_may_switch_to(cpu, self, server))) {
 		spin_unlock(&ep->lock);
 		return slow_path(tf);
 	}
@@ -78,10 +65,11 @@ struct upcall_resume upcall_ipc_call(struct trapframe *tf)
 	ep->receivers.next = first->next; // its node is linked anew before it is looked at again
 	first->next->prev = &ep->receivers;
 	server->ipc.reply_to = self;
-	store_relaxed(&server->ipc.state, IPC_IDLE);
 	store_relaxed(&self->ipc.server, server);
 	ipc_copy_request(server->tf, tf, self->proc.ids, grant->badge);
 	sched_direct_switch(cpu, self, server);
+	// Who has set `pending` since we looked finds it RUNNING, if not in its operation any more.
+	store_release(&server->ipc.state, IPC_IDLE);
 	spin_unlock(&ep->lock);
 	return switch_to(cpu, self, server);
 }
@@ -104,7 +92,7 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 	// A queued sender would have to be taken now; a second waiting receiver has its turn first.
 	if (unlikely(!list_is_empty(&ep->senders) || !list_is_empty(&ep->receivers) ||
 		     ep->is_closed | ep->is_notified || !load_relaxed(&grant->rights) ||
-		     !may_switch_to(cpu, self, caller))) {
+		     !ipc_may_switch_to(cpu, self, caller))) {
 		spin_unlock(&ep->lock);
 		return slow_path(tf);
 	}
@@ -123,9 +111,9 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 	// ---- point of no return: the reply right is used ----
 	self->ipc.reply_to = NULL;
 	list_push_back(&ep->receivers, &self->ipc.node);
-	store_relaxed(&caller->ipc.state, IPC_IDLE);
 	ipc_copy_reply(caller->tf, tf);
 	sched_direct_switch(cpu, self, caller);
+	store_release(&caller->ipc.state, IPC_IDLE); // as above
 	spin_unlock(&ep->lock);
 	return switch_to(cpu, self, caller);
 }

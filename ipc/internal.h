@@ -2,9 +2,12 @@
 // What fast and slow path share.
 #pragma once
 
+#include <hal/context.h>
 #include <ipc/endpoint.h>
 #include <kernel/time.h>
+#include <mm/space.h>
 #include <mm/ucopy.h>
+#include <sched/direct.h>
 #include <sched/thread.h>
 
 /** Put the request of @from, sent through a grant with @badge, into the frame @to of a receiver. The
@@ -46,11 +49,48 @@ void ipc_complete(struct thread *thread, err_t status, uint64_t tag_bits);
  *  claimed it. Any context. */
 void ipc_end_wait(struct thread *thread, err_t status);
 
+/** The same for one that waited at a notification just now. Interrupts off since then. */
+void ipc_end_notification_wait(struct thread *thread, err_t status);
+
+/** @thread, about to block, has something to look at first. */
+static inline bool ipc_is_disturbed(const struct thread *thread)
+{
+	return load_relaxed(&thread->pending) & ~IPC_PENDING;
+}
+
+/** current backs out because it is disturbed: it looks at that before user mode, though whoever has set
+ *  `pending` may not have told this CPU yet. -EINTR. */
+err_t ipc_back_out(void);
+
 /** Take the right to reply to @caller from @holder: true for exactly one of all who try. */
 bool ipc_claim_caller(struct thread *caller, void *holder);
 /** Answer @caller with current's frame @tf by the right that @holder has. 0; -EPIPE: it has left, or could
  *  not take the answer; -EINVAL, -EMSGSIZE, -EFAULT, -EBADF, -EPERM: the right stays. May sleep. */
 must_check err_t ipc_answer(const struct trapframe *tf, struct thread *caller, void *holder);
+
+// ---- direct.c -------------------------------------------------------------------------------------
+
+/** @next is a blocked thread of the user kind that may run here, now, instead of @self. */
+static always_inline bool ipc_may_switch_to(struct hal_percpu *cpu, struct thread *self, struct thread *next)
+{
+	return sched_direct_ok(cpu, self, next) && mm_space_is_fast(cpu, next->mm.space) &&
+	       !load_relaxed(&next->pending);
+}
+
+/** @prev, which is in the user kind from now on, makes way for @next, which is current: everything but the
+ *  frame. */
+static always_inline void ipc_switch_to(struct hal_percpu *cpu, struct thread *prev, struct thread *next)
+{
+	hal_context_set_user(&prev->context);
+	if (next->mm.space != prev->mm.space)
+		mm_space_activate_fast(cpu, next->mm.space);
+	hal_context_swap_tls(&prev->context, &next->context);
+}
+
+/** Wake @next, blocked in the user kind, whose operation is complete and IDLE. If it goes before current,
+ *  here and at once, this switches to it and does not return: current's frame is complete, and current
+ *  has nothing else to do. Interrupts off, no lock held. */
+void ipc_wake_direct(struct thread *next);
 
 // ---- reply.c --------------------------------------------------------------------------------------
 

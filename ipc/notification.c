@@ -2,6 +2,13 @@
 // Notifications: a word of bits. Everything happens under the wait queue's lock: who signals hands bits
 // over to waiters there, so a bit is taken once and none is lost; a waiter that leaves by deadline or
 // signal is off the queue, and its bits stay set.
+//
+// There are two kinds of waiters in the one queue. Who waits without a deadline blocks in the user kind:
+// its mask is in its frame, where who signals puts the bits, and may switch to it at once (direct.c). It
+// holds no reference; as at an endpoint its wait ends before the grant that it came through goes
+// (endpoint.c tells how it ends by a signal, too). Others wait on their kernel stacks.
+#include "internal.h"
+
 #include <ipc/notification.h>
 #include <mm/slab.h>
 #include <object/fdtable.h>
@@ -12,22 +19,50 @@
 #define RIGHTS_ALL (IPC_RIGHT_SEND | IPC_RIGHT_RECV | IPC_RIGHT_GRANT)
 #define READY (POLLIN | POLLRDNORM)
 
-/** What one waiter wants, on its stack; the entry's key points here. */
+/** What a waiter of the kernel kind wants, on its stack; the entry's key points here. */
 struct bits_wanted {
 	uint64_t mask;
 	uint64_t taken; // 0 when it was woken: closed
 };
 
+/** NULL: a waiter of the user kind. */
 static inline struct bits_wanted *wanted_by(struct sched_wait *wait)
 {
 	return (struct bits_wanted *)(uintptr_t)wait->key;
+}
+
+/** End all waits, or those of the user kind whose grant has died (lock held). */
+static void end_waits(struct notification *n, bool (*is_ending)(struct sched_wait *), err_t status)
+{
+	struct sched_wait *wait, *next;
+	list_for_each_entry_safe(wait, next, &n->wq.waiters, node) {
+		if (!is_ending(wait))
+			continue;
+		if (wanted_by(wait)) {
+			sched_waitq_wake_locked(&n->wq, wait);
+		} else {
+			list_remove(&wait->node);
+			ipc_complete(wait->thread, status, 0);
+		}
+	}
+}
+
+static bool is_any(struct sched_wait *wait)
+{
+	(void)wait;
+	return true;
+}
+
+static bool is_dead(struct sched_wait *wait)
+{
+	return !wanted_by(wait) && !load_relaxed(&wait->thread->ipc.grant->rights);
 }
 
 static void close_notification(struct notification *n)
 {
 	irqflags_t flags = spin_lock_irqsave(&n->wq.lock);
 	n->is_closed = true;
-	sched_waitq_wake_n_locked(&n->wq, UINT32_MAX);
+	end_waits(n, is_any, -EPIPE);
 	spin_unlock_irqrestore(&n->wq.lock, flags);
 	poll_notify(&n->poll, POLLHUP);
 }
@@ -43,6 +78,9 @@ static void notification_grant_gone(struct object *object, uint32_t rights)
 	struct notification *n = ipc_notification_of(object);
 	if ((rights & IPC_RIGHT_RECV) && fetch_sub_acq_rel(&n->recv_grants, 1) == 1)
 		close_notification(n);
+	irqflags_t flags = spin_lock_irqsave(&n->wq.lock);
+	end_waits(n, is_dead, -EBADF);
+	spin_unlock_irqrestore(&n->wq.lock, flags);
 }
 
 static uint32_t notification_poll(struct object *object, struct poll_entry *entry)
@@ -105,24 +143,48 @@ err_t ipc_notification_create(struct grant **grant)
 	return -ENOMEM;
 }
 
+static uint64_t take(struct notification *n, uint64_t mask)
+{
+	uint64_t taken = n->bits & mask;
+	n->bits &= ~taken;
+	return taken;
+}
+
+/** @wait's thread, of the user kind, gets what is set of what it wants: true, and it is to be woken. */
+static inline bool give_to_user(struct notification *n, struct sched_wait *wait)
+{
+	struct thread *thread = wait->thread;
+	uint64_t taken = take(n, hal_tf_ipc_tag(thread->tf));
+	if (!taken)
+		return false;
+	list_remove(&wait->node);
+	hal_tf_set_result(thread->tf, 0);
+	hal_tf_set_ipc_tag(thread->tf, taken);
+	store_release(&thread->ipc.state, IPC_IDLE);
+	return true;
+}
+
 /** Give set bits to waiters who want them (lock held). */
 static no_inline void hand_over(struct notification *n)
 {
 	struct sched_wait *wait, *next;
 	list_for_each_entry_safe(wait, next, &n->wq.waiters, node) {
 		struct bits_wanted *wanted = wanted_by(wait);
-		wanted->taken = n->bits & wanted->mask;
-		n->bits &= ~wanted->taken;
+		struct thread *thread = wait->thread;
+		if (!wanted) {
+			if (give_to_user(n, wait))
+				sched_wake(thread);
+			continue;
+		}
+		wanted->taken = take(n, wanted->mask);
 		if (wanted->taken)
 			sched_waitq_wake_locked(&n->wq, wait);
 	}
 }
 
-/** Interrupts off. */
-static inline err_t set_bits(struct notification *n, uint64_t bits)
+/** Interrupts off, lock held and released. */
+static inline err_t hand_out(struct notification *n)
 {
-	spin_lock(&n->wq.lock);
-	n->bits |= bits;
 	if (unlikely(!sched_waitq_is_empty(&n->wq)))
 		hand_over(n);
 	if (unlikely(n->endpoint != NULL) && n->bits)
@@ -135,38 +197,55 @@ static inline err_t set_bits(struct notification *n, uint64_t bits)
 
 err_t ipc_signal(struct notification *n, uint64_t bits)
 {
-	irqflags_t flags = hal_irq_save();
-	err_t err = set_bits(n, bits);
+	irqflags_t flags = spin_lock_irqsave(&n->wq.lock);
+	n->bits |= bits;
+	err_t err = hand_out(n);
 	hal_irq_restore(flags);
 	return err;
 }
 
-static no_inline err_t why_not(struct grant *grant)
+/** Current's signal for the only waiter, of the user kind: a switch to it, if it goes before current (lock
+ *  held). False: the signal is not for it, or for others too. */
+static inline bool signal_one(struct notification *n)
 {
-	return grant ? grant_check(grant, OBJECT_NOTIFICATION, IPC_RIGHT_SEND) : -EBADF;
+	struct sched_wait *wait = list_entry(n->wq.waiters.next, struct sched_wait, node);
+	struct thread *thread = wait->thread;
+	if (wait->node.next != &n->wq.waiters || wanted_by(wait) || !give_to_user(n, wait))
+		return false;
+	if (unlikely(n->bits || !list_is_empty(&n->poll.entries))) {
+		sched_wake(thread);
+		return false;
+	}
+	spin_unlock(&n->wq.lock);
+	ipc_wake_direct(thread);
+	return true;
+}
+
+static no_inline err_t why_not(struct grant *grant, uint32_t right)
+{
+	return grant ? grant_check(grant, OBJECT_NOTIFICATION, right) : -EBADF;
 }
 
 void ipc_signal_call(struct trapframe *tf)
 {
 	uint64_t bits = hal_tf_ipc_tag(tf);
-	err_t err;
+	err_t err = 0;
 	hal_irq_disable(); // no switch: what is looked up stays
 	struct grant *grant = fd_lookup_wide(current_thread()->object.fds, hal_tf_ipc_fd(tf));
-	if (unlikely(!grant || !grant_allows(grant, OBJECT_NOTIFICATION | IPC_RIGHT_SEND)))
-		err = why_not(grant);
-	else if (unlikely(bits & ~grant->badge)) // minted for others
+	if (unlikely(!grant || !grant_allows(grant, OBJECT_NOTIFICATION | IPC_RIGHT_SEND))) {
+		err = why_not(grant, IPC_RIGHT_SEND);
+	} else if (unlikely(bits & ~grant->badge)) { // minted for others
 		err = -EPERM;
-	else
-		err = set_bits(ipc_notification_of(grant->object), bits);
+	} else {
+		struct notification *n = ipc_notification_of(grant->object);
+		spin_lock(&n->wq.lock);
+		n->bits |= bits;
+		hal_tf_set_result(tf, 0);
+		if (sched_waitq_is_empty(&n->wq) || !signal_one(n))
+			err = hand_out(n);
+	}
 	hal_irq_enable();
 	hal_tf_set_result(tf, err);
-}
-
-static uint64_t take(struct notification *n, uint64_t mask)
-{
-	uint64_t taken = n->bits & mask;
-	n->bits &= ~taken;
-	return taken;
 }
 
 err_t ipc_try_wait(struct notification *n, uint64_t mask, uint64_t *taken)
@@ -189,4 +268,59 @@ err_t ipc_wait(struct notification *n, uint64_t mask, nsec_t deadline, uint64_t 
 	spin_unlock_irqrestore(&n->wq.lock, flags);
 	*taken = wanted.taken;
 	return !err && !wanted.taken ? -EPIPE : err;
+}
+
+void ipc_end_notification_wait(struct thread *thread, err_t status)
+{
+	struct notification *n = load_relaxed(&thread->ipc.notification);
+	spin_lock(&n->wq.lock);
+	if (load_relaxed(&thread->ipc.state) == IPC_WAITING && load_relaxed(&thread->ipc.notification) == n) {
+		list_remove(&thread->ipc.wait.node);
+		ipc_complete(thread, status, 0);
+	}
+	spin_unlock(&n->wq.lock);
+}
+
+/** Block current in the user kind for an operation through @grant (lock held, released): as block() of
+ *  endpoint.c. */
+static err_t block(struct notification *n, struct grant *grant)
+{
+	struct thread *self = current_thread();
+	self->ipc.grant = grant;
+	store_relaxed(&self->ipc.notification, n);
+	store_release(&self->ipc.state, IPC_WAITING);
+	fence_seq_cst();
+	self->ipc.wait = (struct sched_wait){.thread = self};
+	if (ipc_is_disturbed(self) || is_dead(&self->ipc.wait)) {
+		store_relaxed(&self->ipc.state, IPC_IDLE);
+		spin_unlock(&n->wq.lock);
+		return ipc_is_disturbed(self) ? ipc_back_out() : -EBADF;
+	}
+	sched_waitq_insert_locked(&n->wq, &self->ipc.wait);
+	sched_prepare_block();
+	spin_unlock(&n->wq.lock);
+	sched_block_user();
+}
+
+void ipc_wait_call(struct trapframe *tf)
+{
+	uint64_t mask = hal_tf_ipc_tag(tf), taken = 0;
+	hal_irq_disable(); // no switch: what is looked up stays
+	struct grant *grant = fd_lookup_wide(current_thread()->object.fds, hal_tf_ipc_fd(tf));
+	err_t err = why_not(grant, IPC_RIGHT_RECV);
+	if (!err) {
+		struct notification *n = ipc_notification_of(grant->object);
+		spin_lock(&n->wq.lock);
+		taken = take(n, mask);
+		if (!taken && !n->is_closed) {
+			err = block(n, grant);
+		} else {
+			err = taken ? 0 : -EPIPE;
+			spin_unlock(&n->wq.lock);
+		}
+	}
+	hal_irq_enable();
+	hal_tf_set_result(tf, err);
+	if (!err)
+		hal_tf_set_ipc_tag(tf, taken);
 }

@@ -201,6 +201,18 @@ static inline bool idle_set_is_used(void)
 	}
 	return false;
 }
+/** Word @word of it, less the CPUs where @thread may not run. */
+static inline uint64_t idle_set_for(struct thread *thread, unsigned word)
+{
+	struct cpuset *affinity = load_acquire(&thread->sched.affinity);
+	uint64_t idle = load_relaxed(&idle_set[word]);
+	return affinity ? idle & affinity->bits[word] : idle;
+}
+/** False: no CPU idles where @thread may run. Quick, and never wrongly false. */
+static inline bool idle_set_suits(struct thread *thread)
+{
+	return sched_cpus <= 64 ? idle_set_for(thread, 0) != 0 : idle_set_is_used();
+}
 void idle_set_add(cpuid_t cpu);
 void idle_set_remove(cpuid_t cpu);
 /** An idle CPU on which @thread may run, nearest to @near; false = none. Not claimed. */

@@ -48,6 +48,12 @@ static void insert(struct sched_waitq *wq, struct sched_wait *wait, unsigned fla
 	list_push_back(&wq->waiters, &wait->node);
 }
 
+void sched_waitq_insert_locked(struct sched_waitq *wq, struct sched_wait *wait)
+{
+	assert_held(&wq->lock);
+	insert(wq, wait, 0);
+}
+
 err_t sched_waitq_wait(struct sched_waitq *wq, irqflags_t *irqflags, nsec_t deadline, unsigned flags,
 		       uint64_t key)
 {

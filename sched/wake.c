@@ -35,30 +35,26 @@ bool sched_may_run_on(struct thread *thread, cpuid_t cpu)
 	return !affinity || bitmap_test(affinity->bits, cpu);
 }
 
-/** First CPU of @set in word @word at or above bit @from, where @thread may run. */
+/** First CPU of word @word of the idle set where @thread may run, of those in @set. */
 static bool find_in_word(struct thread *thread, unsigned word, uint64_t set, cpuid_t *cpu)
 {
-	for (; set; set &= set - 1) {
-		*cpu = word * 64 + (unsigned)__builtin_ctzll(set);
-		if (sched_may_run_on(thread, *cpu))
-			return true;
-	}
-	return false;
+	set &= idle_set_for(thread, word);
+	*cpu = word * 64 + (set ? (unsigned)__builtin_ctzll(set) : 0);
+	return set != 0;
 }
 
 bool idle_set_find(struct thread *thread, cpuid_t near, cpuid_t *cpu)
 {
 	unsigned word = near / 64;
 	uint64_t upward = ~0ull << near % 64;
-	uint64_t set = load_relaxed(&idle_set[word]);
-	if (find_in_word(thread, word, set & upward, cpu))
+	if (find_in_word(thread, word, upward, cpu))
 		return true;
 	for (unsigned i = 1; i < idle_set_words; i++) {
 		word = word + 1 < idle_set_words ? word + 1 : 0;
-		if (find_in_word(thread, word, load_relaxed(&idle_set[word]), cpu))
+		if (find_in_word(thread, word, UINT64_MAX, cpu))
 			return true;
 	}
-	return find_in_word(thread, near / 64, set & ~upward, cpu);
+	return find_in_word(thread, near / 64, ~upward, cpu);
 }
 
 /** A CPU that runs worse work than @thread: the worst. */
@@ -168,7 +164,7 @@ static always_inline void add(struct runq *rq, struct thread *thread, struct thr
 	if (curr == rq->idle)
 		return;
 	fence_seq_cst();
-	if (unlikely(idle_set_is_used()))
+	if (unlikely(idle_set_suits(thread)))
 		offer_again(rq, thread);
 }
 

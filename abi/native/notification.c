@@ -36,7 +36,10 @@ static void wait(struct trapframe *tf, bool is_try)
 
 void native_wait(struct trapframe *tf)
 {
-	wait(tf, false);
+	if (hal_tf_ipc_word(tf, 0) == IPC_NEVER && hal_tf_ipc_tag(tf))
+		ipc_wait_call(tf);
+	else
+		wait(tf, false);
 }
 
 void native_try_wait(struct trapframe *tf)

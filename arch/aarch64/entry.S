@@ -186,6 +186,12 @@ hal_context_enter_user:
 	mov	sp, x0
 	b	restore_user
 
+	.globl hal_context_enter_other
+hal_context_enter_other:
+	mov	sp, x0
+	stlr	wzr, [x1]
+	b	restore_user
+
 // From kernel mode. First of all: is there stack for the frame? A guard page below the stack makes an
 // overflow fault, and the fault would end here again and again. TPIDRRO_EL0 is the one place for a
 // register that needs no memory; user mode can read it, so it is cleared at once.

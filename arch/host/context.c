@@ -151,6 +151,13 @@ void hal_context_enter_user(struct trapframe *tf)
 	host_user_return(tf);
 }
 
+void hal_context_enter_other(struct trapframe *tf, _Atomic uint32_t *stack_left)
+{
+	// The other thread lets go of this stack, once it runs on its own.
+	host_cpu()->stack_left = stack_left;
+	host_user_return(tf);
+}
+
 void hal_backtrace(uintptr_t fp, bool (*visit)(void *arg, uintptr_t pc), void *arg)
 {
 	struct host_cpu *cpu = host_cpu();

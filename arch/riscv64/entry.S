@@ -196,6 +196,12 @@ hal_context_enter_user:
 	mv	sp, a0
 	j	restore_user
 
+// noreturn void hal_context_enter_other(struct trapframe *tf, _Atomic uint32_t *stack_left)
+	.global	hal_context_enter_other
+hal_context_enter_other:
+	mv	sp, a0
+	j	leave_stack
+
 // What the callee must keep, on the stack of a thread of the kernel kind.
 #define SWITCH_SIZE 112
 .macro	callee_saved op

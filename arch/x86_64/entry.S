@@ -277,4 +277,11 @@ hal_context_enter_user:
 	movq %rdi, %rsp
 	jmp leave_kernel
 
+// void hal_context_enter_other(struct trapframe *tf, _Atomic uint32_t *stack_left)
+	.globl hal_context_enter_other
+hal_context_enter_other:
+	movq %rdi, %rsp
+	movl $0, (%rsi)
+	jmp leave_kernel
+
 	.section .note.GNU-stack, "", @progbits

@@ -271,6 +271,7 @@ static void *const linked[] = {
 	(void *)hal_console_init,
 	(void *)hal_context_call_on_stack,
 	(void *)hal_context_enter_user,
+	(void *)hal_context_enter_other,
 	(void *)hal_context_leave,
 	(void *)hal_context_set_entry_stack,
 	(void *)hal_context_swap_tls,

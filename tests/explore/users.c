@@ -21,6 +21,7 @@ static struct thread *threads[USERS_MAX];
 static struct fdtable *fds;
 
 static void (*beside)(void *);
+static unsigned realtime; // bodies below this go before the others
 
 struct fdtable *explore_user_fds(void)
 {
@@ -30,6 +31,11 @@ struct fdtable *explore_user_fds(void)
 void explore_beside(void (*fn)(void *))
 {
 	beside = fn;
+}
+
+void explore_realtime(unsigned bodies)
+{
+	realtime = bodies;
 }
 
 static void start_beside(cpuid_t cpu)
@@ -86,7 +92,8 @@ static void start(unsigned i, cpuid_t cpu)
 	fdtable_get(fds);
 	thread->object.fds = fds;
 	bitmap_set(cpus.bits, cpu);
-	if (sched_set_affinity(thread, &cpus))
+	if (sched_set_affinity(thread, &cpus) ||
+	    (i < realtime && sched_set_policy(thread, SCHED_FIFO, 10)))
 		panic("no memory for a scenario");
 	explore_name(&thread->state, i ? "client.state" : "server.state");
 	explore_name(&thread->on_cpu, i ? "client.on_cpu" : "server.on_cpu");

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <lib/types.h>
+#include <stdatomic.h>
 
 struct trapframe;
 struct hal_context; // defined by <arch/context.h>: sp (0 = user kind), TLS bases, ...
@@ -48,6 +49,10 @@ static inline void hal_context_set_entry_stack(vaddr_t stack_top);
 noreturn_fn void hal_context_call_on_stack(vaddr_t stack_top, void (*fn)(void *), void *arg);
 /** Restore @tf, the trapframe at the top of the current kernel stack: go to user mode. */
 noreturn_fn void hal_context_enter_user(struct trapframe *tf);
+/** Leave the present kernel stack for the frame @tf of another thread, blocked in the user kind, which is
+ *  current already with its address space, thread pointer, floating point and entry stack. Once off the
+ *  stack store 0 at @stack_left with release order. Interrupts are off. */
+noreturn_fn void hal_context_enter_other(struct trapframe *tf, _Atomic uint32_t *stack_left);
 
 /** Walk the frame pointers from @fp (0 = here): call @visit with each return address. */
 void hal_backtrace(uintptr_t fp, bool (*visit)(void *arg, uintptr_t pc), void *arg);

@@ -34,6 +34,10 @@ err_t ipc_signal(struct notification *notification, uint64_t bits);
 /** The call on current's frame: descriptor and bits there, the result goes there. Interrupts on. */
 void ipc_signal_call(struct trapframe *tf);
 
+/** A wait without a deadline on current's frame: descriptor and mask (not 0) there, result and bits go there;
+ *  or blocks in the user kind, and does not return. Interrupts on. */
+void ipc_wait_call(struct trapframe *tf);
+
 /** Take all bits of @mask that are set into *@taken; if there is none, wait for one until @deadline.
  *  0, -ETIMEDOUT, -EINTR, -EPIPE (closed meanwhile). Context: thread, with a reference. */
 must_check err_t ipc_wait(struct notification *notification, uint64_t mask, nsec_t deadline,

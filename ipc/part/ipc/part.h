@@ -5,10 +5,12 @@
 #include <hal/atomic.h>
 #include <lib/list.h>
 #include <lib/types.h>
+#include <sched/wait.h>
 
 struct endpoint;
 struct grant;
 struct ipc_args;
+struct notification;
 struct thread;
 
 /** Bit of thread.pending: an operation with an argument block has ended. Set before such a thread
@@ -22,6 +24,7 @@ enum ipc_state {
 	IPC_SENDING, // queued at an endpoint: request not taken
 	IPC_RECEIVING, // queued at an endpoint
 	IPC_AWAITING_REPLY, // request taken; `server` holds the right to reply
+	IPC_WAITING, // queued at a notification
 	IPC_CLAIMED, // a partner copies its long message or descriptors; nobody else may end the wait
 };
 
@@ -32,7 +35,9 @@ struct ipc_part {
 	 *  type-stable memory, so even then its lock may be taken. */
 	struct endpoint *_Atomic endpoint;
 	struct list node; // in the endpoint's queue (its lock)
-	/** SENDING, RECEIVING: what the operation came through, valid while the thread is linked: before
+	struct notification *_Atomic notification; // WAITING: where (its lock; valid while linked)
+	struct sched_wait wait; // WAITING: in its queue (its lock)
+	/** SENDING, RECEIVING, WAITING: what the operation came through, valid while the thread is linked: before
 	 *  a grant dies, such operations are ended. And its badge. */
 	struct grant *grant;
 	uint64_t badge;

@@ -35,6 +35,13 @@ static inline bool sched_direct_ok(struct hal_percpu *cpu, struct thread *self, 
 	return true;
 }
 
+/** Wake @next, blocked in the user kind with its operation complete, and make it current in place of @self,
+ *  which stays ready and is of the user kind from here on. True: then the address space, thread pointer and
+ *  frame of @next, as after sched_direct_switch(). False: nothing has happened, @next is to be woken the
+ *  ordinary way. Real time over a fair thread on its own CPU, with nobody as good in the queue: who would
+ *  preempt at once. Interrupts off, no lock held. */
+bool sched_give_way(struct hal_percpu *cpu, struct thread *self, struct thread *next);
+
 /** Make @next current in place of @prev, which is blocked from here on. Call it before letting go of
  *  the lock under which @prev can be found and completed. Then the address space, thread pointer and
  *  frame of @next; entry code clears @prev->on_cpu (release) when it has left the stack. */

@@ -8,6 +8,7 @@
 #include <kernel/lock.h>
 #include <lib/list.h>
 #include <lib/types.h>
+#include <sched/wait.h>
 
 struct thread;
 
@@ -16,12 +17,6 @@ struct sched_waitq {
 	struct list waiters; // struct sched_wait, FIFO within priority
 };
 #define SCHED_WAITQ_INIT(name) {SPINLOCK_INIT, LIST_INIT((name).waiters)}
-
-struct sched_wait {
-	struct list node;
-	struct thread *thread;
-	uint64_t key; // free for the owner of the queue (futex bitset, poll mask)
-};
 
 void sched_waitq_init(struct sched_waitq *wq);
 
@@ -40,6 +35,9 @@ bool sched_waitq_wake_one_locked(struct sched_waitq *wq);
 unsigned sched_waitq_wake_n_locked(struct sched_waitq *wq, unsigned n);
 /** Wake the waiter of @wait, which stands in @wq: for owners who choose by key. @wq->lock held. */
 void sched_waitq_wake_locked(struct sched_waitq *wq, struct sched_wait *wait);
+/** Put @wait of a thread into @wq as sched_waitq_wait() does, for owners that block and wake it themselves.
+ *  @wq->lock held. */
+void sched_waitq_insert_locked(struct sched_waitq *wq, struct sched_wait *wait);
 /** Choose @thread, which waits in @wq: it is no waiter any more, and the caller wakes it before it lets
  *  go of @wq->lock. */
 void sched_waitq_unlink_locked(struct sched_waitq *wq, struct thread *thread);
