@@ -5,6 +5,7 @@
 // A notification cannot be bound to a notification: signals would run in circles, with locks held.
 #include <ipc/notification.h>
 #include <mm/slab.h>
+#include <object/account.h>
 #include <uapi/errno.h>
 #include <uapi/poll.h>
 
@@ -13,6 +14,7 @@ struct binding {
 	struct poll_watch watch;
 	struct notification *notification; // outlives the binding
 	uint64_t bits;
+	struct account *account; // that it is charged to
 };
 
 static bool target_ready(struct poll_entry *entry, uint32_t events)
@@ -26,6 +28,7 @@ static void drop(struct binding *binding)
 {
 	poll_watch_end(&binding->watch);
 	list_remove(&binding->node);
+	account_uncharge(binding->account, sizeof(*binding));
 	kfree(binding);
 }
 
@@ -46,9 +49,16 @@ static bool drop_binding_of(struct notification *n, struct object *target)
 
 static err_t add_binding(struct notification *n, uint64_t bits, struct object *target, uint32_t events)
 {
+	struct account *account;
+	err_t err = account_charge(sizeof(struct binding), &account);
+	if (err)
+		return err;
 	struct binding *binding = kzalloc(sizeof(*binding));
-	if (!binding)
+	if (!binding) {
+		account_uncharge(account, sizeof(*binding));
 		return -ENOMEM;
+	}
+	binding->account = account;
 	binding->notification = n;
 	binding->bits = bits;
 	binding->watch.entry.events = events | POLLERR | POLLHUP;

@@ -51,20 +51,19 @@ static const struct object_ops end_ops = {
 	.poll = end_poll,
 };
 
-/** An end that sends to @out and receives from @in, each of which it gets a reference to. */
-static err_t make_end(struct port *out, struct port *in, struct grant **grant)
+/** An end that sends to @out and receives from @in, each of which it gets a reference to; one takes @bytes. */
+static err_t make_end(struct port *out, struct port *in, size_t bytes, struct grant **grant)
 {
 	struct channel_end *end = kzalloc(sizeof(*end));
-	*grant = NULL;
 	if (!end)
 		return -ENOMEM;
 	object_init(&end->object, &end_ops);
 	end->out = out;
 	end->in = in;
-	*grant = grant_create(&end->object, OBJECT_CHANNEL | RIGHTS_ALL, 0);
-	if (!*grant) {
+	err_t err = grant_create(&end->object, OBJECT_CHANNEL | RIGHTS_ALL, 0, sizeof(*end) + bytes, grant);
+	if (err) {
 		kfree(end);
-		return -ENOMEM;
+		return err;
 	}
 	object_get(&out->object);
 	object_get(&in->object);
@@ -82,10 +81,10 @@ err_t ipc_channel_create(uint64_t capacity, struct grant *grants[2])
 		goto put_a;
 	a->send_poll = &b->poll;
 	b->send_poll = &a->poll;
-	err = make_end(a, b, &grants[0]);
+	err = make_end(a, b, port_bytes(capacity), &grants[0]);
 	if (err)
 		goto put_b;
-	err = make_end(b, a, &grants[1]);
+	err = make_end(b, a, port_bytes(capacity), &grants[1]);
 	if (err)
 		grant_put(grants[0]);
 put_b:

@@ -191,7 +191,7 @@ static err_t give_region(struct device *device, unsigned i, struct grant *parent
 	if (!*region)
 		return -ENOMEM;
 	object_get(&(*region)->object);
-	err_t err = grant_create_below(parent, &(*region)->object, OBJECT_REGION | RIGHTS_ALL, grant);
+	err_t err = grant_create_below(parent, &(*region)->object, OBJECT_REGION | RIGHTS_ALL, 0, grant);
 	if (err)
 		object_put(&(*region)->object);
 	return err;
@@ -384,8 +384,7 @@ err_t ipc_device_root(struct grant **grant)
 {
 	sched_mutex_init(&slots_lock);
 	struct device *root = new_device(NULL);
-	*grant = root ? grant_create(&root->object, OBJECT_DEVICE_ROOT | RIGHTS_ALL, 0) : NULL;
-	return *grant ? 0 : -ENOMEM;
+	return root ? grant_create(&root->object, OBJECT_DEVICE_ROOT | RIGHTS_ALL, 0, sizeof(*root), grant) : -ENOMEM;
 }
 
 /** NULL = no memory. */
@@ -423,7 +422,7 @@ err_t ipc_device_open(struct grant *root, uint64_t id, uint64_t n, struct grant 
 	struct device *device = slot ? new_device(slot) : NULL;
 	err_t err = device ? hal_pci_enable(function) : -ENOMEM;
 	if (!err) {
-		err = grant_create_below(root, &device->object, OBJECT_DEVICE | RIGHTS_ALL, grant);
+		err = grant_create_below(root, &device->object, OBJECT_DEVICE | RIGHTS_ALL, sizeof(*device), grant);
 		if (!err)
 			return 0;
 		hal_pci_disable(function);

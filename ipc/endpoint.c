@@ -212,11 +212,10 @@ err_t ipc_endpoint_create(struct grant **grant)
 	ep->is_closed = false;
 	ep->is_notified = false;
 	ep->notification = NULL;
-	*grant = grant_create(&ep->object, OBJECT_ENDPOINT | IPC_RIGHTS_ALL, 0);
-	if (*grant)
-		return 0;
-	slab_free(endpoint_cache, ep);
-	return -ENOMEM;
+	err_t err = grant_create(&ep->object, OBJECT_ENDPOINT | IPC_RIGHTS_ALL, 0, sizeof(*ep), grant);
+	if (err)
+		slab_free(endpoint_cache, ep);
+	return err;
 }
 
 // ---- blocking -----------------------------------------------------------------------------------

@@ -136,11 +136,10 @@ err_t ipc_notification_create(struct grant **grant)
 	poll_source_init(&n->poll);
 	sched_mutex_init(&n->bind_lock);
 	list_init(&n->bindings);
-	*grant = grant_create(&n->object, OBJECT_NOTIFICATION | RIGHTS_ALL, UINT64_MAX);
-	if (*grant)
-		return 0;
-	kfree(n);
-	return -ENOMEM;
+	err_t err = grant_create(&n->object, OBJECT_NOTIFICATION | RIGHTS_ALL, UINT64_MAX, sizeof(*n), grant);
+	if (err)
+		kfree(n);
+	return err;
 }
 
 static uint64_t take(struct notification *n, uint64_t mask)

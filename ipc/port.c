@@ -547,6 +547,11 @@ static const struct object_ops port_ops = {
 	.poll = port_poll,
 };
 
+size_t port_bytes(uint64_t capacity)
+{
+	return sizeof(struct port) + (capacity ? capacity : IPC_PORT_CAPACITY) * sizeof(struct ipc_message);
+}
+
 err_t port_alloc(uint64_t capacity, struct port **result)
 {
 	if (!capacity)
@@ -581,9 +586,8 @@ err_t ipc_port_create(uint64_t capacity, struct grant **grant)
 	err_t err = port_alloc(capacity, &port);
 	if (err)
 		return err;
-	*grant = grant_create(&port->object, OBJECT_PORT | RIGHTS_ALL, 0);
-	if (*grant)
-		return 0;
-	object_put(&port->object);
-	return -ENOMEM;
+	err = grant_create(&port->object, OBJECT_PORT | RIGHTS_ALL, 0, port_bytes(capacity), grant);
+	if (err)
+		object_put(&port->object);
+	return err;
 }

@@ -224,11 +224,10 @@ static err_t make_region(struct grant **grant)
 	struct region *region = new_region();
 	if (!region)
 		return -ENOMEM;
-	*grant = grant_create(&region->object, OBJECT_REGION | RIGHTS_ALL, 0);
-	if (*grant)
-		return 0;
-	kfree(region);
-	return -ENOMEM;
+	err_t err = grant_create(&region->object, OBJECT_REGION | RIGHTS_ALL, 0, sizeof(*region), grant);
+	if (err)
+		kfree(region);
+	return err;
 }
 
 err_t ipc_region_create(uint64_t size, struct grant **grant)

@@ -49,18 +49,18 @@ static const struct object_ops reply_ops = {
 	.grant_gone = reply_grant_gone,
 };
 
-/** A right that nobody has yet. NULL = no memory. */
-static struct grant *create(struct thread *caller)
+/** A right that nobody has yet. */
+static err_t create(struct thread *caller, struct grant **grant)
 {
 	struct ipc_reply *reply = slab_alloc(reply_cache);
 	if (!reply)
-		return NULL;
+		return -ENOMEM;
 	object_init(&reply->object, &reply_ops);
 	reply->caller = caller;
-	struct grant *grant = grant_create(&reply->object, OBJECT_REPLY | IPC_RIGHT_SEND, 0);
-	if (!grant)
+	err_t err = grant_create(&reply->object, OBJECT_REPLY | IPC_RIGHT_SEND, 0, sizeof(*reply), grant);
+	if (err)
 		slab_free(reply_cache, reply);
-	return grant;
+	return err;
 }
 
 int ipc_reply_save(void)
@@ -69,9 +69,10 @@ int ipc_reply_save(void)
 	struct fdtable *fds = self->object.fds;
 	if (!caller)
 		return -ESRCH;
-	struct grant *grant = create(caller);
-	if (!grant)
-		return -ENOMEM;
+	struct grant *grant;
+	err_t err = create(caller, &grant);
+	if (err)
+		return err;
 	int fd = fd_reserve(fds, FD_CLOEXEC);
 	if (fd < 0) {
 		grant_put(grant);

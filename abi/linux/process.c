@@ -291,6 +291,8 @@ static void apply_limit(struct process *process, unsigned resource)
 	struct thread *self = current_thread();
 	if (resource == RLIMIT_NOFILE)
 		self->object.fds->limit = (uint32_t)min(value, (uint64_t)FD_LIMIT_MAX);
+	else if (resource == RLIMIT_MSGQUEUE)
+		store_relaxed(&self->object.fds->account->limit, value);
 	else if (resource == RLIMIT_STACK)
 		self->mm.space->limit_stack = value;
 	else if (resource == RLIMIT_AS)

@@ -175,8 +175,10 @@ static void copy_thread(struct procfs_info *info, struct thread *thread)
 	if (thread->fs.context)
 		info->umask = load_relaxed(&thread->fs.context->umask);
 	info->has_umask = thread->fs.context != NULL;
-	if (thread->object.fds)
+	if (thread->object.fds) {
 		info->fd_size = fd_array_of(load_acquire(&thread->object.fds->slots))->size;
+		info->ipc_bytes = account_bytes(thread->object.fds->account);
+	}
 	if (thread_is_blocked(thread)) {
 		info->pc = hal_tf_pc(thread->tf);
 		info->sp = hal_tf_sp(thread->tf);

@@ -186,7 +186,7 @@ err_t procfs_show_status(struct text *out, const struct view_id *id)
 	text_put_mask(out, info.affinity.bits, cpus_possible_count());
 	text_printf(out, "\nCpus_allowed_list:\t");
 	text_put_list(out, info.affinity.bits, cpus_possible_count());
-	text_printf(out, "\nvoluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
-		    (ull)info.switches_voluntary, (ull)info.switches_involuntary);
+	text_printf(out, "\nvoluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\nIpcBytes:\t%llu\n",
+		    (ull)info.switches_voluntary, (ull)info.switches_involuntary, (ull)info.ipc_bytes);
 	return 0;
 }

@@ -72,6 +72,7 @@ struct procfs_info {
 	uint32_t group_count, groups[64];
 	uint64_t caps[4]; // inheritable, permitted, effective, bounding
 	uint32_t umask, has_umask, fd_size;
+	uint64_t ipc_bytes;
 	uint64_t rss_limit;
 	struct cpuset affinity;
 };

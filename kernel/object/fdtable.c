@@ -36,14 +36,17 @@ static struct fd_array *array_of(struct fdtable *table)
 	return fd_array_of(load_relaxed(&table->slots)); // table lock held, or not shared yet
 }
 
-static struct fdtable *create_with_size(uint32_t size)
+static struct fdtable *create_with_size(uint32_t size, uint64_t account_limit)
 {
 	struct fdtable *table = kzalloc(sizeof(*table));
-	struct fd_array *array = table ? array_create(size) : NULL;
+	struct account *account = table ? account_create(account_limit) : NULL;
+	struct fd_array *array = account ? array_create(size) : NULL;
 	if (!array) {
+		kfree(account);
 		kfree(table);
 		return NULL;
 	}
+	table->account = account;
 	spin_init(&table->lock);
 	atomic_init(&table->refs, 1);
 	atomic_init(&table->slots, array->slots);
@@ -53,7 +56,7 @@ static struct fdtable *create_with_size(uint32_t size)
 
 struct fdtable *fdtable_create(void)
 {
-	return create_with_size(SIZE_FIRST);
+	return create_with_size(SIZE_FIRST, ACCOUNT_LIMIT_DEFAULT);
 }
 
 /** Share every grant of @from (its lock held) in @to, which has room. */
@@ -81,7 +84,7 @@ struct fdtable *fdtable_copy(struct fdtable *from)
 {
 	for (;;) {
 		uint32_t size = fd_array_of(load_acquire(&from->slots))->size;
-		struct fdtable *to = create_with_size(size);
+		struct fdtable *to = create_with_size(size, load_relaxed(&from->account->limit));
 		if (!to)
 			return NULL;
 		spin_lock(&from->lock);
@@ -109,6 +112,7 @@ void fdtable_put(struct fdtable *table)
 	bitmap_for_each_set(fd, array->open, array->size)
 		(void)fd_close(table, (uint32_t)fd);
 	quiesce_defer(&array_of(table)->quiesce, free_array);
+	account_uncharge(table->account, ACCOUNT_TABLE);
 	kfree(table);
 }
 

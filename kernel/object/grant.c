@@ -10,6 +10,7 @@
 #include <kernel/lock.h>
 #include <kernel/time.h>
 #include <mm/slab.h>
+#include <object/account.h>
 #include <object/grant.h>
 #include <object/init.h>
 #include <uapi/errno.h>
@@ -33,6 +34,8 @@ static void grant_init(struct grant *grant, struct object *object, uint32_t righ
 	list_init(&grant->children);
 	list_init(&grant->sibling);
 	grant->terms = NULL;
+	grant->account = NULL;
+	grant->charged = 0;
 	grant->is_embedded = false;
 }
 
@@ -120,12 +123,31 @@ bool grant_admit(struct grant *grant)
 
 // ---- life ---------------------------------------------------------------------------------------
 
-struct grant *grant_create(struct object *object, uint32_t type_and_rights, uint64_t badge)
+err_t grant_create(struct object *object, uint32_t type_and_rights, uint64_t badge, size_t bytes,
+		   struct grant **created)
 {
+	struct account *account;
+	bytes += sizeof(struct grant);
+	err_t err = account_charge(bytes, &account);
+	if (err)
+		return err;
 	struct grant *grant = slab_alloc(grant_cache);
-	if (grant)
-		grant_init(grant, object, type_and_rights, badge);
-	return grant;
+	if (!grant) {
+		account_uncharge(account, bytes);
+		return -ENOMEM;
+	}
+	grant_init(grant, object, type_and_rights, badge);
+	grant->account = account;
+	grant->charged = (uint32_t)bytes;
+	*created = grant;
+	return 0;
+}
+
+/** @grant was never used. */
+static void discard(struct grant *grant)
+{
+	account_uncharge(grant->account, grant->charged);
+	slab_free(grant_cache, grant);
 }
 
 void grant_init_embedded(struct grant *grant, struct object *object, uint32_t type_and_rights)
@@ -142,19 +164,19 @@ static void link_below(struct grant *parent, struct grant *child)
 	list_push_back(&parent->children, &child->sibling);
 }
 
-err_t grant_create_below(struct grant *parent, struct object *object, uint32_t type_and_rights,
+err_t grant_create_below(struct grant *parent, struct object *object, uint32_t type_and_rights, size_t bytes,
 			 struct grant **child)
 {
-	*child = grant_create(object, type_and_rights, 0);
-	if (!*child)
-		return -ENOMEM;
+	err_t err = grant_create(object, type_and_rights, 0, bytes, child);
+	if (err)
+		return err;
 	irqflags_t flags = spin_lock_irqsave(&tree_lock);
-	err_t err = load_relaxed(&parent->rights) ? 0 : -EBADF;
+	err = load_relaxed(&parent->rights) ? 0 : -EBADF;
 	if (!err)
 		link_below(parent, *child);
 	spin_unlock_irqrestore(&tree_lock, flags);
 	if (err)
-		slab_free(grant_cache, *child);
+		discard(*child);
 	return err;
 }
 
@@ -162,12 +184,13 @@ err_t grant_create_below(struct grant *parent, struct object *object, uint32_t t
 static err_t derive(struct grant *parent, uint32_t rights, uint64_t badge, struct grant_terms *terms,
 		    struct grant **child)
 {
-	struct grant *grant = grant_create(parent->object, 0, badge);
-	if (!grant)
-		return -ENOMEM;
+	struct grant *grant;
+	err_t err = grant_create(parent->object, 0, badge, terms ? sizeof(*terms) : 0, &grant);
+	if (err)
+		return err;
 	irqflags_t flags = spin_lock_irqsave(&tree_lock);
 	uint32_t have = load_relaxed(&parent->rights);
-	err_t err = !have ? -EBADF : (rights & ~have) ? -EPERM : 0;
+	err = !have ? -EBADF : (rights & ~have) ? -EPERM : 0;
 	if (!err) {
 		object_get(parent->object);
 		link_below(parent, grant);
@@ -178,7 +201,7 @@ static err_t derive(struct grant *parent, uint32_t rights, uint64_t badge, struc
 	}
 	spin_unlock_irqrestore(&tree_lock, flags);
 	if (err)
-		slab_free(grant_cache, grant);
+		discard(grant);
 	else
 		*child = grant;
 	return err;
@@ -230,6 +253,7 @@ static struct grant *grant_release(struct grant *grant)
 		list_remove(&grant->sibling);
 		spin_unlock_irqrestore(&tree_lock, flags);
 	}
+	account_uncharge(grant->account, grant->charged);
 	if (!grant->is_embedded)
 		quiesce_defer(&grant->quiesce, free_grant);
 	object_put(object);

@@ -24,7 +24,7 @@ struct endpoint {
 	struct notification *notification; // that receivers also get; holds a reference; NULL = none (l)
 	struct quiesce quiesce; // its memory is freed when no look-up can lead to it
 };
-static_assert(sizeof(struct endpoint) <= 256, "an idle endpoint costs at most 256 bytes");
+static_assert(CONFIG_DEBUG || sizeof(struct endpoint) + sizeof(struct grant) <= 256, "what an idle endpoint costs");
 
 #define IPC_RIGHTS_ALL (IPC_RIGHT_SEND | IPC_RIGHT_RECV | IPC_RIGHT_GRANT)
 

@@ -61,6 +61,7 @@ void ipc_port_try_recv(struct trapframe *tf);
 // ---- for channel.c --------------------------------------------------------------------------------
 
 /** A port with no grant but one that can send and one that can receive, which the caller makes. */
+size_t port_bytes(uint64_t capacity); // that it takes
 must_check err_t port_alloc(uint64_t capacity, struct port **port);
 /** One more grant can send to / receive from @port; one less: with the last one it ends / closes. */
 void port_add_grants(struct port *to, struct port *from, uint32_t rights);

@@ -7,6 +7,7 @@
 #include <kernel/lock.h>
 #include <kernel/quiesce.h>
 #include <lib/types.h>
+#include <object/account.h>
 #include <object/grant.h>
 #include <sched/thread.h>
 
@@ -23,6 +24,7 @@ struct fdtable {
 	struct grant *_Atomic *_Atomic slots; // of the present fd_array
 	struct spinlock lock; // changes
 	_Atomic uint32_t refs; // threads that share it
+	struct account *account; // of its process
 	uint32_t limit; // RLIMIT_NOFILE
 	uint32_t first_free; // no free slot below (lock)
 	uint32_t count; // open descriptors (lock)

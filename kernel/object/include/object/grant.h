@@ -33,20 +33,22 @@ struct grant {
 	struct grant_terms *terms; // its own or its parent's; NULL = none. Holds a reference.
 	struct quiesce quiesce;
 	_Atomic uint32_t links; // children, and one for all refs; at 0 the grant is freed
-	uint32_t is_embedded; // inside its object (files): freed with it
+	uint32_t charged; // bytes, to account
+	struct account *account; // who made it; NULL: nobody
+	bool is_embedded; // inside its object (files): freed with it
 };
 
-/** A root grant of a new object: takes over the caller's object reference. NULL = no memory (the
- *  object reference stays with the caller). refs 1. */
-must_check struct grant *grant_create(struct object *object, uint32_t type_and_rights,
-				      uint64_t badge);
+/** A root grant of a new object: takes over the caller's object reference (not on errors). refs 1. It and
+ *  the object's @bytes are charged to current's account. -ENOMEM, -ENOSPC (account_charge()). */
+must_check err_t grant_create(struct object *object, uint32_t type_and_rights, uint64_t badge, size_t bytes,
+			      struct grant **grant);
 /** The same below @parent, a grant to another object, with which it is revoked. Nothing else connects them.
- *  -ENOMEM, -EBADF (@parent is revoked): the object reference stays with the caller. */
+ *  -ENOMEM, -ENOSPC, -EBADF (@parent is revoked): the object reference stays with the caller. */
 must_check err_t grant_create_below(struct grant *parent, struct object *object, uint32_t type_and_rights,
-				    struct grant **child);
+				    size_t bytes, struct grant **child);
 /** Fill a grant that is embedded in its object; refs 1. */
 void grant_init_embedded(struct grant *grant, struct object *object, uint32_t type_and_rights);
-/** A child of @parent with a subset of its rights; -EPERM, -ENOMEM, -EBADF (revoked meanwhile). */
+/** A child of @parent with a subset of its rights; -EPERM, -ENOMEM, -ENOSPC, -EBADF (revoked meanwhile). */
 must_check err_t grant_derive(struct grant *parent, uint32_t rights, uint64_t badge,
 			      struct grant **child);
 /** The same on @terms (their only reference is taken over, also on errors), narrower than the parent's. */
