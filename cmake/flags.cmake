@@ -85,7 +85,7 @@ else()
 		target_compile_options(kernel_flags INTERFACE
 			$<$<AND:$<COMPILE_LANGUAGE:C>,$<NOT:$<BOOL:$<TARGET_PROPERTY:HALCYON_UNSANITIZED>>>>:-fsanitize=${HALCYON_SANITIZE}
 			--param=asan-stack=0 --param=asan-globals=0
-			--param=asan-instrumentation-with-call-threshold=0>)
+			--param=asan-instrumentation-with-call-threshold=0 -Wno-maybe-uninitialized>)
 	endif()
 	target_compile_options(kernel_flags INTERFACE ${machine_flags}
 		$<$<COMPILE_LANGUAGE:C>:${guard_flag}>

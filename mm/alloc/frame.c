@@ -263,7 +263,7 @@ void frame_free(struct frame *frame, unsigned order)
 {
 	assert(!(get_flags(frame) & (FRAME_FREE | FRAME_RESERVED)));
 	if (CONFIG_KASAN) {
-		kasan_check_free(frame_direct(frame));
+		kasan_check_free_page(frame_direct(frame));
 		kasan_poison(frame_direct(frame), HAL_PAGE_SIZE << order, KASAN_FREE_PAGE);
 	}
 	if (unlikely(order != 0)) {

@@ -74,7 +74,7 @@ void kasan_poison(const void *p, size_t size, enum kasan_poison why)
 static bool is_good(vaddr_t address)
 {
 	uint8_t byte = *shadow_of(address);
-	return !byte || address % GRAIN < byte;
+	return !byte || (byte < GRAIN && address % GRAIN < byte);
 }
 
 static no_inline void report(vaddr_t address, size_t size, const char *what, uintptr_t pc)
@@ -144,6 +144,13 @@ void kasan_check_free(const void *object)
 {
 	if (is_checked((vaddr_t)object) && !is_good((vaddr_t)object))
 		report((vaddr_t)object, 1, "free", (uintptr_t)__builtin_return_address(0));
+}
+
+void kasan_check_free_page(const void *page)
+{
+	// A slab's page is given back with its objects poisoned.
+	if (is_checked((vaddr_t)page) && *shadow_of((vaddr_t)page) == KASAN_FREE_PAGE)
+		report((vaddr_t)page, 1, "free", (uintptr_t)__builtin_return_address(0));
 }
 
 struct kasan_freed kasan_keep(struct kasan_freed freed)

@@ -28,6 +28,8 @@ void kasan_unpoison(const void *p, size_t size);
 void kasan_poison(const void *p, size_t size, enum kasan_poison why);
 /** @object is about to be freed: panics if it is not allocated. */
 void kasan_check_free(const void *object);
+/** The same for the first page of a block of frames. */
+void kasan_check_free_page(const void *page);
 /** Keep a freed object for a while; returns one that has been kept long enough, or none. */
 struct kasan_freed kasan_keep(struct kasan_freed freed);
 /** How many of @cache are kept. */
@@ -52,6 +54,10 @@ static inline void kasan_poison(const void *p, size_t size, enum kasan_poison wh
 static inline void kasan_check_free(const void *object)
 {
 	(void)object;
+}
+static inline void kasan_check_free_page(const void *page)
+{
+	(void)page;
 }
 static inline struct kasan_freed kasan_keep(struct kasan_freed freed)
 {

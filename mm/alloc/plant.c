@@ -16,6 +16,13 @@ static void overflow(void)
 	kfree((char *)p);
 }
 
+static void large_overflow(void)
+{
+	volatile char *p = kmalloc(5000);
+	p[5000] = 1; // still inside the two pages
+	kfree((char *)p);
+}
+
 static void use_after_free(void)
 {
 	volatile uint64_t *p = kmalloc(64);
@@ -77,6 +84,7 @@ static const struct {
 	void (*make)(void);
 } errors[] = {
 	{"overflow", overflow},
+	{"large-overflow", large_overflow},
 	{"use-after-free", use_after_free},
 	{"double-free", double_free},
 	{"free-page", free_page},

@@ -290,13 +290,18 @@ static inline void free_fast(struct slab_cache *cache, void *object)
 	give_back(cache, object);
 }
 
+/** Of the @whole bytes at @object, @size were asked for. */
+static inline void bound(void *object, size_t size, size_t whole)
+{
+	kasan_poison(object, whole, KASAN_REDZONE_BYTE);
+	kasan_unpoison(object, size);
+}
+
 static always_inline void *alloc_sized(struct slab_cache *cache, size_t size)
 {
 	void *object = alloc_may_fail(ALLOC_SLAB) ? NULL : alloc_fast(cache);
-	if (CONFIG_KASAN && object && !cache->construct) {
-		kasan_poison(object, cache->size, KASAN_REDZONE_BYTE);
-		kasan_unpoison(object, size);
-	}
+	if (CONFIG_KASAN && object && !cache->construct)
+		bound(object, size, cache->size);
 	return object;
 }
 
@@ -443,6 +448,7 @@ static no_inline void *alloc_large(size_t size)
 	if (!frame)
 		return NULL;
 	atomic_store_explicit(&frame->flags, FRAME_LARGE | order, memory_order_relaxed);
+	bound(frame_direct(frame), size, HAL_PAGE_SIZE << order);
 	return frame_direct(frame);
 }
 
