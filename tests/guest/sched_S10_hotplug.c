@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// Each CPU that may leave is taken off and brought back, ten times, while threads compute, sleep, pass
-// bytes through pipes and fork: all of them go on, /proc and /sys follow, and the interrupts of the
-// console have somewhere to go. A bound thread, and the last CPU, are not taken away.
+// Each CPU that may leave is taken off and brought back, ten times (or argv[1] times), while threads
+// compute, sleep, pass bytes through pipes and fork: all of them go on, /proc and /sys follow, and the
+// interrupts of the console have somewhere to go. A bound thread, and the last CPU, are not taken away.
 // guest: CPUS 4
 #include "check.h"
 
@@ -190,12 +190,13 @@ static void check_refused(int cpus)
 	check_counts(cpus);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	int cpus = (int)sysconf(_SC_NPROCESSORS_ONLN);
 	if (!is_guest() || !is_halcyon() || cpus < 2 || cpus > CPUS_MAX_HERE || geteuid() != 0)
 		return SKIPPED;
 	check_refused(cpus);
+	long wanted = argc > 1 ? atol(argv[1]) : 10;
 	pthread_t threads[KINDS + 1];
 	int count = KINDS + 1;
 	for (int i = 0; i < count; i++) {
@@ -204,7 +205,7 @@ int main(void)
 		threads[i] = start_thread(work, &workers[i]);
 	}
 	long interrupts = console_interrupts();
-	for (long round = 0; round < rounds(10, 1000); round++) {
+	for (long round = 0; round < wanted; round++) {
 		for (int cpu = 0; cpu < cpus; cpu++)
 			off_and_on(cpu, cpus, count, interrupts);
 	}
