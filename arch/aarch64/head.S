@@ -191,7 +191,7 @@ fill_page_tables:
 
 // x0 = TTBR1. On return the MMU is on and the code runs in the identity map.
 enable_mmu:
-	mov	x9, #MAIR_VALUE
+	ldr	x9, =MAIR_VALUE
 	msr	mair_el1, x9
 	ldr	x9, =TCR_BASE
 	mrs	x10, id_aa64mmfr0_el1

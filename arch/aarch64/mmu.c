@@ -174,6 +174,12 @@ vaddr_t hal_mmio_map(paddr_t addr, size_t size)
 	return map_both(addr, size, prot) ? HAL_DIRECT_BASE + addr : 0;
 }
 
+vaddr_t hal_mmio_map_combining(paddr_t addr, size_t size)
+{
+	unsigned prot = HAL_PROT_READ | HAL_PROT_WRITE | HAL_PROT_GLOBAL | HAL_PROT_DEVICE | HAL_PROT_COMBINE;
+	return map_both(addr, size, prot) ? HAL_DIRECT_BASE + addr : 0;
+}
+
 bool arch_map_firmware(paddr_t base, uint64_t size)
 {
 	return map_both(base, size, HAL_PROT_READ | HAL_PROT_GLOBAL);

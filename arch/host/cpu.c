@@ -73,6 +73,11 @@ vaddr_t hal_mmio_map(paddr_t addr, size_t size)
 	return 0;
 }
 
+vaddr_t hal_mmio_map_combining(paddr_t addr, size_t size)
+{
+	return hal_mmio_map(addr, size);
+}
+
 size_t hal_fpu_state_size(void)
 {
 	return HOST_FPU_SIZE;

@@ -123,6 +123,12 @@ vaddr_t hal_mmio_map(paddr_t addr, size_t size)
 	return (vaddr_t)hal_direct(addr);
 }
 
+vaddr_t hal_mmio_map_combining(paddr_t addr, size_t size)
+{
+	// What memory is cached is decided outside the page tables.
+	return hal_mmio_map(addr, size);
+}
+
 /** Whether the kernel's table maps @va for an access that needs @prot. */
 static bool kernel_allows(vaddr_t va, unsigned prot)
 {

@@ -70,6 +70,17 @@ void x86_cpu_detect(void)
 		patch_smap_instructions();
 }
 
+// SDM 2A, CPUID: the crystal's hertz in ECX and TSC / crystal = EBX / EAX; many CPUs leave ECX out, and then
+// the nominal megahertz must do.
+uint64_t x86_tsc_hz(const struct x86_cpuid *ratio, const struct x86_cpuid *nominal)
+{
+	if (ratio->eax == 0 || ratio->ebx == 0)
+		return 0;
+	if (ratio->ecx != 0)
+		return (uint64_t)ratio->ecx * ratio->ebx / ratio->eax;
+	return (nominal->eax & 0xffff) * 1000000ull;
+}
+
 static void fill_gdt(struct x86_percpu *area)
 {
 	uint64_t tss = (uint64_t)&area->tss;
@@ -111,6 +122,8 @@ void x86_cpu_load_tables(void)
 	fill_gdt(area);
 	load_gdt(area);
 	x86_trap_load_idt();
+	// Before the first entry that uses what changes: no cache or TLB knows of it.
+	x86_wrmsr(X86_MSR_PAT, X86_PAT);
 }
 
 static void enable_system_calls(void)

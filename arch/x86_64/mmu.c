@@ -26,7 +26,11 @@ extern pte_t x86_boot_root[HAL_PT_ENTRIES];
 static struct table pool[POOL_TABLES];
 static _Atomic uint32_t pool_used;
 
-static struct boot_range pending[PENDING_MAX]; // written by the boot CPU alone
+// Written by the boot CPU alone.
+static struct pending {
+	paddr_t base, end;
+	unsigned prot;
+} pending[PENDING_MAX];
 static unsigned pending_count;
 static bool is_root_active;
 
@@ -94,10 +98,9 @@ static pte_t *table_below(pte_t *entry)
 }
 
 /** Map the page at @pa, or 2 MiB when @end allows. Returns the bytes mapped, 0 = no table. */
-static size_t map_step(pte_t *root, paddr_t pa, paddr_t end)
+static size_t map_step(pte_t *root, paddr_t pa, paddr_t end, unsigned prot)
 {
 	vaddr_t va = HAL_DIRECT_BASE + pa;
-	unsigned prot = HAL_PROT_READ | HAL_PROT_WRITE | HAL_PROT_GLOBAL | HAL_PROT_DEVICE;
 
 	for (unsigned level = 3;; level--) {
 		pte_t *entry = &root[index_at(va, level)];
@@ -117,10 +120,10 @@ static size_t map_step(pte_t *root, paddr_t pa, paddr_t end)
 	}
 }
 
-static bool map_device(pte_t *root, paddr_t base, paddr_t end)
+static bool map_range(pte_t *root, paddr_t base, paddr_t end, unsigned prot)
 {
 	while (base < end) {
-		size_t done = map_step(root, base, end);
+		size_t done = map_step(root, base, end, prot);
 		if (done == 0)
 			return false;
 		base += done;
@@ -128,39 +131,53 @@ static bool map_device(pte_t *root, paddr_t base, paddr_t end)
 	return true;
 }
 
-/** Keep [@base, @end) for the kernel root; neighbours are joined. */
-static bool remember(paddr_t base, paddr_t end)
+/** Keep [@base, @end) for the kernel root, joined with all that it touches: a PC's many ACPI tables mostly
+ *  stand side by side, in no order. */
+static bool remember(paddr_t base, paddr_t end, unsigned prot)
 {
+	unsigned kept = 0;
 	for (unsigned i = 0; i < pending_count; i++) {
-		struct boot_range *range = &pending[i];
-		if (base <= range->base + range->size && range->base <= end) {
-			paddr_t last = max(end, range->base + range->size);
-			range->base = min(base, range->base);
-			range->size = last - range->base;
-			return true;
+		struct pending range = pending[i];
+		if (range.prot == prot && base <= range.end && range.base <= end) {
+			base = min(base, range.base);
+			end = max(end, range.end);
+		} else {
+			pending[kept++] = range;
 		}
 	}
+	pending_count = kept;
 	if (pending_count == PENDING_MAX)
 		return false;
-	pending[pending_count++] = (struct boot_range){base, end - base};
+	pending[pending_count++] = (struct pending){base, end, prot};
 	return true;
 }
 
-vaddr_t hal_mmio_map(paddr_t addr, size_t size)
+static vaddr_t map_device(paddr_t addr, size_t size, unsigned more)
 {
+	unsigned prot = HAL_PROT_READ | HAL_PROT_WRITE | HAL_PROT_GLOBAL | HAL_PROT_DEVICE | more;
 	if (size == 0 || addr >= HAL_DIRECT_SIZE || size > HAL_DIRECT_SIZE - addr)
 		return 0;
 	paddr_t base = align_down(addr, HAL_PAGE_SIZE);
 	paddr_t end = align_up(addr + size, HAL_PAGE_SIZE);
 
 	if (is_root_active) {
-		if (!map_device(x86_kernel_root, base, end))
+		if (!map_range(x86_kernel_root, base, end, prot))
 			return 0;
-	} else if (!remember(base, end) ||
-		   (end > X86_BOOT_MAP_END && !map_device(x86_boot_root, base, end))) {
+	} else if (!remember(base, end, prot) ||
+		   (end > X86_BOOT_MAP_END && !map_range(x86_boot_root, base, end, prot))) {
 		return 0;
 	}
 	return HAL_DIRECT_BASE + addr;
+}
+
+vaddr_t hal_mmio_map(paddr_t addr, size_t size)
+{
+	return map_device(addr, size, 0);
+}
+
+vaddr_t hal_mmio_map_combining(paddr_t addr, size_t size)
+{
+	return map_device(addr, size, HAL_PROT_COMBINE);
 }
 
 void hal_mmu_enable_kernel_root(void)
@@ -169,8 +186,7 @@ void hal_mmu_enable_kernel_root(void)
 		// Kernel stacks must never need x86_mmu_sync_root(): its table is there from the start.
 		table_below(&x86_kernel_root[index_at(HAL_KMAP_BASE, 3)]);
 		for (unsigned i = 0; i < pending_count; i++) {
-			if (!map_device(x86_kernel_root, pending[i].base,
-					pending[i].base + pending[i].size))
+			if (!map_range(x86_kernel_root, pending[i].base, pending[i].end, pending[i].prot))
 				bootinfo_warn("no page table for the device at 0x%lx",
 					      (unsigned long)pending[i].base);
 		}

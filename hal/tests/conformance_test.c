@@ -43,6 +43,14 @@ TEST(hal, pte_leaf_keeps_address_and_protection)
 	}
 }
 
+TEST(hal, pte_combining_memory_is_a_device)
+{
+	unsigned device = HAL_PROT_READ | HAL_PROT_WRITE | HAL_PROT_GLOBAL | HAL_PROT_DEVICE;
+	pte_t pte = hal_pte_leaf(HAL_PAGE_SIZE, device | HAL_PROT_COMBINE, 0);
+	EXPECT_EQ(hal_pte_paddr(pte), HAL_PAGE_SIZE);
+	EXPECT_EQ(hal_pte_prot(pte) & ~(unsigned)HAL_PROT_COMBINE, device);
+}
+
 TEST(hal, pte_table_is_no_leaf)
 {
 	pte_t table = hal_pte_table(0x12345000);
@@ -211,6 +219,7 @@ TEST(hal, mmio_map_refuses_what_it_cannot_reach)
 	EXPECT_EQ(hal_mmio_map(HAL_DIRECT_SIZE - HAL_PAGE_SIZE, 2 * HAL_PAGE_SIZE), 0);
 	EXPECT_EQ(hal_mmio_map(UINT64_MAX - HAL_PAGE_SIZE + 1, HAL_PAGE_SIZE), 0);
 	EXPECT_EQ(hal_mmio_map(0, 0), 0);
+	EXPECT_EQ(hal_mmio_map_combining(HAL_DIRECT_SIZE - HAL_PAGE_SIZE, 2 * HAL_PAGE_SIZE), 0);
 }
 
 TEST(hal, uaccess_returns_from_faults)

@@ -5,7 +5,7 @@
 // bits; where there is neither, the TSC all the same.
 //
 // TSC and local APIC timer are calibrated together, within 5 ms, by whichever of HPET, PM timer and
-// PIT there is. A reading of the reference lies between two of the TSC; of a few, the tightest pair
+// PIT there is, else by what CPUID says. A reading of the reference lies between two of the TSC; of a few, the tightest pair
 // is used, and what remains is told as the error.
 #include <arch/x86.h>
 #include <drivers/pc_timer.h>
@@ -155,8 +155,10 @@ void hal_clock_init(void)
 	chipset = hpet ? hpet : pmtimer;
 	reference = chipset ? chipset : pit_init();
 	if (!reference)
-		panic("no timer to calibrate by: looked for ACPI's HPET table, the FADT's PM timer "
-		      "and the PIT at port 0x40");
+		reference = tsc_cpuid_init();
+	if (!reference)
+		panic("no timer to calibrate by: looked for ACPI's HPET table, the FADT's PM timer, "
+		      "the PIT at port 0x40 and CPUID leaf 15H");
 	struct rates rates = calibrate();
 	if (rates.tsc_hz == 0 || rates.lapic_hz == 0)
 		panic("the %s stands still beside the %s", rates.tsc_hz ? "local APIC timer" : "TSC",

@@ -26,5 +26,8 @@ static inline void hal_port_write32(uint16_t port, uint32_t value);
  *  map, device attributes). Usable as soon as upcall_boot() runs; the mapping stays for ever.
  *  Returns 0 when no page table could be had. */
 vaddr_t hal_mmio_map(paddr_t addr, size_t size);
+/** The same for memory of a device that only stores, a framebuffer: it is uncached still, but writes may be
+ *  joined and come late, until hal_mb_device(). Ordered where the port knows no better. */
+vaddr_t hal_mmio_map_combining(paddr_t addr, size_t size);
 
 #include <arch/mmio.h>

@@ -20,6 +20,7 @@ enum hal_prot {
 	HAL_PROT_GLOBAL = 1 << 4, // same in all address spaces
 	HAL_PROT_DEVICE = 1 << 5, // device memory: uncached, ordered
 	HAL_PROT_SOFT = 1 << 6, // a bit that hardware ignores: "shared copy-on-write"
+	HAL_PROT_COMBINE = 1 << 7, // with DEVICE: memory of a device, whose writes may be joined
 };
 
 typedef struct {

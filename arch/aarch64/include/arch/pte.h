@@ -27,9 +27,9 @@ static inline pte_t hal_pte_leaf(paddr_t pa, unsigned prot, unsigned level)
 	uint64_t bits = (pa & PTE_ADDR_MASK) | PTE_VALID | PTE_ACCESSED | PTE_INNER_SHAREABLE;
 	if (level == 0)
 		bits |= PTE_TABLE;
-	// MAIR index 0 is normal memory, 1 device memory.
+	// MAIR index 0 is normal memory, 1 device memory, 2 normal memory without caches.
 	if (prot & HAL_PROT_DEVICE)
-		bits |= PTE_ATTR(1);
+		bits |= PTE_ATTR(prot & HAL_PROT_COMBINE ? 2 : 1);
 	if (!(prot & HAL_PROT_WRITE))
 		bits |= PTE_READ_ONLY;
 	if (prot & HAL_PROT_USER)
@@ -82,8 +82,10 @@ static inline unsigned hal_pte_prot(pte_t pte)
 		prot |= HAL_PROT_EXEC;
 	if (!(pte.bits & PTE_NOT_GLOBAL))
 		prot |= HAL_PROT_GLOBAL;
-	if ((pte.bits & PTE_ATTR_MASK) == PTE_ATTR(1))
+	if (pte.bits & PTE_ATTR_MASK)
 		prot |= HAL_PROT_DEVICE;
+	if ((pte.bits & PTE_ATTR_MASK) == PTE_ATTR(2))
+		prot |= HAL_PROT_COMBINE;
 	if (pte.bits & PTE_SOFT)
 		prot |= HAL_PROT_SOFT;
 	return prot;

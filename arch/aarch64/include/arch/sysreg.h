@@ -32,7 +32,8 @@ static inline unsigned id_field(uint64_t reg, unsigned shift)
 // MAIR_EL1 and the index of each memory type in a page-table entry.
 #define MAIR_NORMAL 0
 #define MAIR_DEVICE 1
-#define MAIR_VALUE 0x04ff // 0: write-back, allocating; 1: Device-nGnRE
+#define MAIR_UNCACHED 2
+#define MAIR_VALUE 0x4404ff // 0: write-back, allocating; 1: Device-nGnRE; 2: Normal, non-cacheable
 
 // SCTLR_EL1 (Arm ARM D19.2.118). RES1 in ARMv8.0: 11, 20, 22, 23, 28, 29. With the MMU off:
 #define SCTLR_MMU_OFF 0x30d00800

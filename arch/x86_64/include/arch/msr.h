@@ -7,6 +7,7 @@
 
 #define X86_MSR_TSC 0x10
 #define X86_MSR_APIC_BASE 0x1b
+#define X86_MSR_PAT 0x277
 #define X86_MSR_TSC_DEADLINE 0x6e0
 #define X86_MSR_X2APIC 0x800
 #define X86_MSR_EFER 0xc0000080
@@ -17,6 +18,9 @@
 #define X86_MSR_FS_BASE 0xc0000100
 #define X86_MSR_GS_BASE 0xc0000101
 #define X86_MSR_KERNEL_GS_BASE 0xc0000102
+
+// As after reset, but write-combining in place of write-through in entry 1 (SDM 3A, 11.12.2).
+#define X86_PAT X86_UL(0x0007040600070106)
 
 #define X86_EFER_SCE (X86_UL(1) << 0)
 #define X86_EFER_LME (X86_UL(1) << 8)

@@ -31,8 +31,9 @@ static inline pte_t hal_pte_leaf(paddr_t pa, unsigned prot, unsigned level)
 		bits |= X86_PTE_USER;
 	if (prot & HAL_PROT_GLOBAL)
 		bits |= X86_PTE_GLOBAL;
+	// Entries 3 and 1 of the PAT (X86_PAT): uncached, write-combining.
 	if (prot & HAL_PROT_DEVICE)
-		bits |= X86_PTE_PCD | X86_PTE_PWT;
+		bits |= prot & HAL_PROT_COMBINE ? X86_PTE_PWT : X86_PTE_PCD | X86_PTE_PWT;
 	if (prot & HAL_PROT_SOFT)
 		bits |= X86_PTE_SOFT;
 	if (level > 0)
@@ -77,8 +78,8 @@ static inline unsigned hal_pte_prot(pte_t pte)
 		prot |= HAL_PROT_USER;
 	if (pte.bits & X86_PTE_GLOBAL)
 		prot |= HAL_PROT_GLOBAL;
-	if (pte.bits & X86_PTE_PCD)
-		prot |= HAL_PROT_DEVICE;
+	if (pte.bits & X86_PTE_PWT)
+		prot |= HAL_PROT_DEVICE | (pte.bits & X86_PTE_PCD ? 0 : HAL_PROT_COMBINE);
 	if (pte.bits & X86_PTE_SOFT)
 		prot |= HAL_PROT_SOFT;
 	return prot;

@@ -41,6 +41,8 @@ extern struct x86_features x86_features;
 
 /** The boot CPU's first look at itself; patches STAC and CLAC in. Text must be writable. */
 void x86_cpu_detect(void);
+/** What CPUID's leaves 15H and 16H say of the TSC: hertz, 0 = nothing. */
+uint64_t x86_tsc_hz(const struct x86_cpuid *ratio, const struct x86_cpuid *nominal);
 /** Vectors, GDT, TSS and system-call registers of this CPU, whose GS base is set. */
 void x86_cpu_load_tables(void);
 /** Control registers and user-visible features of this CPU. */
@@ -76,6 +78,8 @@ void pc_boot(enum x86_boot_protocol protocol, paddr_t info);
 /** Drivers. The local APIC: */
 uint32_t x86_lapic_id(void);
 void x86_lapic_eoi(void);
+/** Whether a CPU with this id can be interrupted, or started: without x2APIC there are 8 bits for it. */
+bool x86_lapic_can_reach(uint32_t apic_id);
 void x86_lapic_send(uint32_t apic_id, uint32_t command);
 #define X86_LAPIC_FIXED 0x4000u // | vector
 #define X86_LAPIC_NMI 0x4400u

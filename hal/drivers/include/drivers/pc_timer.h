@@ -16,6 +16,7 @@ struct pc_counter {
 const struct pc_counter *hpet_init(void);
 const struct pc_counter *pmtimer_init(void);
 const struct pc_counter *pit_init(void);
+const struct pc_counter *tsc_cpuid_init(void);
 
 /** One-shot timer of the local APIC: its input frequency is found with lapic_timer_begin(), which
  *  starts it masked, and lapic_timer_elapsed(). */
