@@ -69,10 +69,14 @@ static err_t ns16550_probe(int node)
 	return ns16550_probe_with(node, 0, 1);
 }
 
-/** The Raspberry Pi's mini UART: a 16550 in 32-bit registers, which its node does not say. */
+/** The Raspberry Pi's mini UART: a 16550 in 32-bit registers, which its node does not say, whose "empty"
+ *  means that one more byte fits (BCM2711 ARM peripherals, 2.2.2, AUX_MU_LSR_REG). */
 static err_t bcm2835_aux_probe(int node)
 {
-	return ns16550_probe_with(node, 2, 4);
+	err_t err = ns16550_probe_with(node, 2, 4);
+	if (!err)
+		ns16550_set_burst(1);
+	return err;
 }
 
 DT_DRIVER(uart, "arm,pl011", pl011_probe);
@@ -120,6 +124,6 @@ void hal_console_init(void)
 {
 	choose_uart();
 	bcm2835_fb_init();
-	hal_console_other = screen_init(NULL);
+	hal_console_other = screen_init(NULL, NULL);
 	hal_console_other_has_log = hal_console_other != NULL;
 }

@@ -18,7 +18,9 @@ enum {
 	REG_SCRATCH,
 };
 
-#define IER_RECEIVE 0x01
+// Data, and errors of the line: the mini UART gives no interrupt of data without the second
+// (elinux.org, "BCM2835 datasheet errata", AUX_MU_IER_REG).
+#define IER_RECEIVE 0x05
 #define FCR_ENABLE_CLEAR 0x87 // interrupt at 8 of 16 bytes, or when no more come for a while
 #define LCR_8N1 0x03
 #define LCR_DLAB 0x80
@@ -27,7 +29,8 @@ enum {
 #define LSR_TX_EMPTY 0x20
 #define IIR_FIFO 0xc0
 #define FIFO_BYTES 16
-// Far longer than 16 bytes take at 9600 baud; a UART that died must not hold a panic up.
+// Far longer than 16 bytes take at 9600 baud; a UART that died must not hold a panic up, nor each byte of
+// a boot log that it is not even clocked for (a Raspberry Pi without enable_uart=1).
 #define TX_POLLS_MAX 1000000u
 
 static struct {
@@ -36,6 +39,7 @@ static struct {
 	unsigned reg_shift;
 	unsigned io_width;
 	size_t burst; // bytes that an empty transmitter takes
+	unsigned tx_polls; // how long to wait for it
 	uint32_t irq;
 } uart;
 
@@ -66,11 +70,22 @@ static void uart_write(unsigned reg, uint8_t value)
 		hal_mmio_write8(at, value);
 }
 
+/** Wait for the transmitter; after it failed once, only look. */
+static void wait_until_empty(void)
+{
+	unsigned polls = uart.tx_polls;
+	for (uart.tx_polls = TX_POLLS_MAX; !(uart_read(REG_LSR) & LSR_TX_EMPTY); hal_cpu_relax()) {
+		if (--polls == 0) {
+			uart.tx_polls = 1;
+			return;
+		}
+	}
+}
+
 static void ns16550_write(const char *text, size_t len)
 {
 	while (len > 0) {
-		for (unsigned i = 0; i < TX_POLLS_MAX && !(uart_read(REG_LSR) & LSR_TX_EMPTY); i++)
-			hal_cpu_relax();
+		wait_until_empty();
 		// Empty means that the whole FIFO is.
 		size_t burst = min(len, uart.burst);
 		for (size_t i = 0; i < burst; i++)
@@ -112,6 +127,7 @@ static void init_line(void)
 	uart_write(REG_LCR, LCR_8N1);
 	uart_write(REG_FCR, FCR_ENABLE_CLEAR);
 	uart.burst = (uart_read(REG_FCR) & IIR_FIFO) == IIR_FIFO ? FIFO_BYTES : 1;
+	uart.tx_polls = TX_POLLS_MAX;
 	uart_write(REG_MCR, MCR_DTR_RTS_OUT2);
 }
 
@@ -125,6 +141,11 @@ const struct console_ops *ns16550_init_mmio(vaddr_t base, unsigned reg_shift, un
 	uart.irq = irq;
 	init_line();
 	return &ops;
+}
+
+void ns16550_set_burst(size_t bytes)
+{
+	uart.burst = bytes;
 }
 
 static void set_divisor(uint16_t divisor)

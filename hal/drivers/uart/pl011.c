@@ -21,18 +21,30 @@
 #define IFLS_RX_1_8 0
 #define INT_RX (1 << 4)
 #define INT_RX_TIMEOUT (1 << 6)
-// Longer than a byte takes at 9600 baud; a UART that died must not hold a panic up.
+// Longer than a byte takes at 9600 baud. A UART that died, or whose peer holds it up for ever (CTS), must
+// not hold a panic up, nor each byte of the log.
 #define TX_POLLS_MAX 1000000u
 
 static vaddr_t base;
 static uint32_t irq;
+static unsigned tx_polls = TX_POLLS_MAX;
+
+/** Wait for room in the transmitter; after it failed once, only look. */
+static void wait_for_room(void)
+{
+	unsigned polls = tx_polls;
+	for (tx_polls = TX_POLLS_MAX; hal_mmio_read32(base + UART_FR) & FR_TX_FULL; hal_cpu_relax()) {
+		if (--polls == 0) {
+			tx_polls = 1;
+			return;
+		}
+	}
+}
 
 static void pl011_write(const char *text, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
-		unsigned polls = 0;
-		while ((hal_mmio_read32(base + UART_FR) & FR_TX_FULL) && polls++ < TX_POLLS_MAX)
-			hal_cpu_relax();
+		wait_for_room();
 		hal_mmio_write32(base + UART_DR, (uint8_t)text[i]);
 	}
 }

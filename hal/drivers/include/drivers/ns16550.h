@@ -12,5 +12,7 @@ const struct console_ops *ns16550_init_mmio(vaddr_t base, unsigned reg_shift, un
 					    uint32_t irq);
 /** Use the UART at @port of a PC at 115200 baud, called @name. NULL: nothing answers there. */
 const struct console_ops *ns16550_init_port(uint16_t port, const char *name, uint32_t irq);
+/** How many bytes fit when the transmitter says that it is empty, where that is not the FIFO. */
+void ns16550_set_burst(size_t bytes);
 /** The interrupt's number, once the controllers are known. */
 void ns16550_set_irq(uint32_t irq);
