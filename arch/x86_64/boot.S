@@ -62,6 +62,10 @@ mb2_header:
 	.balign 8
 	.short 6, 0			// modules begin on pages
 	.long 8
+	.short 4, 1			// console flags: the text mode will do
+	.long 12
+	.long 2
+	.balign 8
 	.short 5, 1			// a framebuffer, if there is one: 1024 by 768, 32 bits
 	.long 20
 	.long 1024, 768, 32

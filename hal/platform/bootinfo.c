@@ -221,13 +221,14 @@ static bool is_field(const struct framebuffer_field *field, unsigned pixel_bits)
 void bootinfo_set_framebuffer(const struct framebuffer *fb)
 {
 	unsigned bits = fb->bytes_per_pixel * 8u;
+	bool has_fields = fb->is_text || (is_field(&fb->red, bits) && is_field(&fb->green, bits) &&
+					  is_field(&fb->blue, bits));
 	bool is_good = bits >= 16 && bits <= 32 && fb->width > 0 && fb->height > 0 &&
 		       fb->width <= FRAMEBUFFER_SIDE_MAX && fb->height <= FRAMEBUFFER_SIDE_MAX &&
 		       fb->pitch >= fb->width * fb->bytes_per_pixel &&
 		       fb->pitch <= FRAMEBUFFER_SIDE_MAX * 8 && fb->pitch % (bits == 24 ? 1 : bits / 8) == 0 &&
 		       fb->addr != 0 && fb->addr % 4 == 0 && fb->addr < HAL_DIRECT_SIZE &&
-		       (uint64_t)fb->pitch * fb->height <= HAL_DIRECT_SIZE - fb->addr &&
-		       is_field(&fb->red, bits) && is_field(&fb->green, bits) && is_field(&fb->blue, bits);
+		       (uint64_t)fb->pitch * fb->height <= HAL_DIRECT_SIZE - fb->addr && has_fields;
 
 	if (is_good)
 		bootinfo.framebuffer = *fb;

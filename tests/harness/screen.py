@@ -17,7 +17,7 @@ KEYS = {' ': 'spc', '\n': 'ret', '\033': 'esc', '\t': 'tab', '/': 'slash', '.': 
         '-': 'minus', '=': 'equal', ';': 'semicolon', "'": 'apostrophe', '\\': 'backslash',
         '[': 'bracket_left', ']': 'bracket_right', ':': 'shift-semicolon', '_': 'shift-minus',
         '"': 'shift-apostrophe', '>': 'shift-dot', '|': 'shift-backslash', '$': 'shift-4',
-        '+': 'shift-equal', '\x03': 'ctrl-c'}
+        '+': 'shift-equal', '(': 'shift-9', '\x03': 'ctrl-c'}
 
 
 class Font:
@@ -99,16 +99,18 @@ class Screen:
         self._prompt()
 
     def _prompt(self):
+        """What the monitor said until it asks for the next command."""
         text = b''
         while not text.endswith(b'(qemu) '):
             data = self.socket.recv(4096)
             if not data:
                 raise EOFError('QEMU ended')
             text += data
+        return text.decode(errors='replace')
 
     def command(self, line):
         self.socket.sendall(line.encode() + b'\n')
-        self._prompt()
+        return self._prompt()
 
     def type(self, text):
         for char in text:
@@ -134,3 +136,30 @@ class Screen:
 
     def wait_text(self, text, timeout=120):
         return self.wait(lambda lines: any(text in line for line in lines), timeout)
+
+
+class TextPicture:
+    """What stands in the text buffer of a display adapter, in words of the monitor's."""
+    width, height = 80, 25
+
+    def __init__(self, dump):
+        self.words = [int(word, 16) for line in dump.splitlines() if line.startswith('00000000000b')
+                      for word in line.partition(':')[2].split()]
+        if len(self.words) != self.width * self.height:
+            raise ValueError('half a picture')
+
+    def cell(self, _font, x, y):
+        """As Picture's; colours are the adapter's numbers."""
+        word = self.words[y * self.width + x]
+        return bytes([word & 0xff]).decode('cp437'), word >> 8 & 0xf, word >> 12
+
+    def text(self, font):
+        return [''.join(self.cell(font, x, y)[0] for x in range(self.width)).rstrip()
+                for y in range(self.height)]
+
+
+class TextScreen(Screen):
+    """The same where the adapter shows characters."""
+
+    def picture(self):
+        return TextPicture(self.command('xp /2000hx 0xb8000'))

@@ -9,8 +9,8 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
-from screen import Screen  # noqa: E402
-from halcyon import machines, rootfs  # noqa: E402
+from screen import Screen, TextScreen  # noqa: E402
+from halcyon import grub, machines, rootfs  # noqa: E402
 from halcyon.common import image_path  # noqa: E402
 
 PROMPT = '~ #'
@@ -87,8 +87,22 @@ def programs(screen, logs):
     screen.wait(at_prompt)
 
 
+def text(screen, _logs):
+    """Where GRUB sets no graphics mode: characters, colours, scrolling and line drawing in the text buffer."""
+    screen.wait(at_prompt, 240)
+    screen.type('clear; printf "\\033[1;32;44mgreen\\033[0m\\n"\n')
+    picture, lines = screen.wait(lambda lines: at_prompt(lines) and 'green' in lines)
+    for x in range(5):
+        assert picture.cell(None, x, lines.index('green'))[1:] == (0xa, 1), picture.cell(None, x, 0)
+    screen.type('seq 1 100; stty size; printf "\\033(0lqk\\033(B\\n"\n')
+    _, lines = screen.wait(lambda lines: at_prompt(lines) and '100' in lines)
+    at = lines.index('100')
+    assert lines[:at] == [str(100 - at + i) for i in range(at)], lines
+    assert lines[at + 1:at + 3] == ['25 80', '\u250c\u2500\u2510'], lines
+
+
 PLAYS = {'log': (log_and_shell, ''), 'log-only': (log_only, ''), 'panic': (panic, 'panic=test'), 'vi': (vi, ''),
-         'programs': (programs, '')}
+         'programs': (programs, ''), 'text': (text, '')}
 
 
 ADAPTERS = {'x86_64': ('-device', 'VGA')}  # a Raspberry Pi has its own
@@ -104,21 +118,30 @@ def main(build, log_dir, machine, play):
         initrd = scratch / 'initrd.cpio'
         initrd.write_bytes(rootfs.root_archive(arch, build / 'user/init'))
         serial = logs / ('screen-%s-%s.log' % (machine, play))
-        line = machines.qemu_line(
-            machine, image_path(build, arch), initrd, append, 1 if play == 'panic' else None, scratch=scratch,
-            serial=('-serial', 'file:%s' % serial, *ADAPTERS.get(arch, ()),
-                    '-monitor', 'unix:%s,server=on,wait=off' % (scratch / 'monitor')))
+        kernel = image_path(build, arch)
+        lines = ('-serial', 'file:%s' % serial, *ADAPTERS.get(arch, ()),
+                 '-monitor', 'unix:%s,server=on,wait=off' % (scratch / 'monitor'))
+        if play == 'text':
+            # `multiboot2` asks for the mode of the kernel's header; what is asked last counts.
+            config = 'set timeout=0\n' + grub.HEAD + grub.entry('text', append).replace(
+                '}', 'set gfxpayload=text\n}')
+            grub.write_iso(scratch / 'text.iso', kernel, initrd, config, scratch)
+            line = machines.medium_line(machine, ('-cdrom', str(scratch / 'text.iso')), lines)
+        else:
+            line = machines.qemu_line(machine, kernel, initrd, append, 1 if play == 'panic' else None,
+                                      scratch=scratch, serial=lines)
         if play == 'panic':  # stay, to be looked at
             at = line.index('isa-debug-exit,iobase=0xf4,iosize=0x04')
             line[at - 1:at + 1] = ['-no-shutdown']
         with subprocess.Popen(line, stdin=subprocess.DEVNULL) as process:
             screen = None
             try:
-                screen = Screen(scratch / 'monitor', scratch, process)
+                kind = TextScreen if play == 'text' else Screen
+                screen = kind(scratch / 'monitor', scratch, process)
                 act(screen, logs)
             except (AssertionError, TimeoutError) as error:
                 print('%s; the serial console: %s' % (error, serial))
-                if screen:
+                if screen and play != 'text':
                     (logs / ('screen-%s-%s.png' % (machine, play))).write_bytes(screen.picture().png())
                 return 1
             finally:

@@ -3,11 +3,14 @@
 // the cells of its changed rows are compared with what is shown, and those that differ are drawn. So
 // the framebuffer is never read, and a scrolled screen costs what differs.
 //
+// Where the framebuffer is one of characters, a cell is not drawn but put there (pc_text.c).
+//
 // Callers (log, terminal) keep two writers apart, as with any console. The font is copied, for the
 // initrd's memory is given back.
 #include <drivers/screen.h>
 
 #include <hal/atomic.h>
+#include <hal/barrier.h>
 #include <hal/bootinfo.h>
 #include <hal/mmio.h>
 #include <hal/mmu.h>
@@ -37,6 +40,7 @@ static struct {
 	uint16_t fallback; // glyph for what the font has not
 	unsigned map_count;
 	const struct keyboard_ops *keyboard;
+	screen_put_fn *put_text; // NULL: pixels
 	struct vt vt;
 	/** The terminal's answers: who writes puts them in, who reads takes them out, each alone. */
 	char replies[REPLIES];
@@ -109,6 +113,10 @@ static void draw_row(vaddr_t at, const uint8_t *bits, bool is_line, uint32_t fg,
 
 static void draw(unsigned x, unsigned y, struct vt_cell cell)
 {
+	if (screen.put_text) {
+		screen.put_text(screen.base + y * screen.fb.pitch + x * screen.fb.bytes_per_pixel, cell);
+		return;
+	}
 	const struct psf *font = &screen.font;
 	unsigned row_bytes = (font->width + 7) / 8;
 	const uint8_t *bits = glyphs + (size_t)glyph_of(cell.ch) * font->glyph_size;
@@ -142,6 +150,7 @@ static void refresh(void)
 			draw(x, y, cell);
 		}
 	}
+	hal_mb_device(); // what the CPU collected goes out
 	vt_clean(vt);
 }
 
@@ -246,9 +255,12 @@ static bool find_font(void)
 /** As many cells as fit the framebuffer and the tables, at least one. */
 static bool set_size(void)
 {
-	screen.scale = 1 + (screen.fb.width - 1) / WIDE;
-	unsigned columns = screen.fb.width / (screen.font.width * screen.scale);
-	unsigned rows = screen.fb.height / (screen.font.height * screen.scale);
+	unsigned columns = screen.fb.width, rows = screen.fb.height;
+	if (!screen.put_text) {
+		screen.scale = 1 + (screen.fb.width - 1) / WIDE;
+		columns /= screen.font.width * screen.scale;
+		rows /= screen.font.height * screen.scale;
+	}
 	if (columns == 0 || rows == 0)
 		return false;
 	columns = min(columns, (unsigned)CELLS_MAX);
@@ -257,17 +269,18 @@ static bool set_size(void)
 	return true;
 }
 
-const struct console_ops *screen_init(const struct keyboard_ops *keyboard)
+const struct console_ops *screen_init(const struct keyboard_ops *keyboard, screen_put_fn *put_text)
 {
 	screen.fb = bootinfo.framebuffer;
 	if (screen.fb.width == 0)
 		return NULL;
-	if (!find_font()) {
+	screen.put_text = screen.fb.is_text ? put_text : NULL;
+	if (!screen.put_text && !find_font()) {
 		bootinfo_warn("no screen: no font in the initrd (or it is out of reach): " SCREEN_FONT);
 		return NULL;
 	}
-	screen.base = set_size() ? hal_mmio_map(screen.fb.addr, (size_t)screen.fb.pitch * screen.fb.height)
-				 : 0;
+	size_t size = (size_t)screen.fb.pitch * screen.fb.height;
+	screen.base = set_size() ? hal_mmio_map_combining(screen.fb.addr, size) : 0;
 	if (screen.base == 0) {
 		bootinfo_warn("no screen: the framebuffer is too small or out of reach");
 		return NULL;

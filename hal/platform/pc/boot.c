@@ -36,6 +36,21 @@ void loader_add_memory(paddr_t base, uint64_t size, uint32_t type)
 		bootinfo_add_ram(base, size);
 }
 
+void loader_keep_memory(paddr_t base, uint64_t size, uint32_t type)
+{
+	if (type == E820_RAM || size > UINT64_MAX - base)
+		return;
+	for (unsigned i = 0; i < bootinfo.ram_count; i++) {
+		const struct boot_range *r = &bootinfo.ram[i];
+		paddr_t start = max(base, r->base), end = min(base + size, r->base + r->size);
+		if (start >= end)
+			continue;
+		bootinfo_warn("memory map: 0x%llx to 0x%llx is RAM and of type %u: not used",
+			      (unsigned long long)start, (unsigned long long)end, type);
+		bootinfo_reserve(start, end - start);
+	}
+}
+
 static bool is_reserved(paddr_t base, uint64_t size)
 {
 	for (unsigned i = 0; i < bootinfo.reserved_count; i++) {

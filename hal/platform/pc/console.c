@@ -6,6 +6,7 @@
 #include <drivers/ns16550.h>
 #include <drivers/pc.h>
 #include <drivers/pc_i8042.h>
+#include <drivers/pc_text.h>
 #include <drivers/screen.h>
 #include <hal/bootinfo.h>
 #include <hal/console.h>
@@ -92,7 +93,7 @@ void hal_console_init(void)
 	const char *at = bootinfo.cmdline, *word, *missing = NULL;
 
 	if (bootinfo.framebuffer.width > 0)
-		screen = screen_init(pc_i8042_init());
+		screen = screen_init(pc_i8042_init(), bootinfo.framebuffer.is_text ? pc_text_init() : NULL);
 	while ((word = next_word(&at))) {
 		const struct console_ops *console = named(word);
 		if (console)

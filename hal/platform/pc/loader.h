@@ -8,6 +8,9 @@
 const void *loader_phys(paddr_t addr, size_t len);
 /** One entry of a memory map with E820's types. */
 void loader_add_memory(paddr_t base, uint64_t size, uint32_t type);
+/** The same entry once more, after bootinfo_finish(): what a map calls RAM and also something else is kept
+ *  out of use, with a warning. */
+void loader_keep_memory(paddr_t base, uint64_t size, uint32_t type);
 /** The NUL-terminated text at @addr, at most @max bytes with its NUL; "" when there is none. */
 const char *loader_string(paddr_t addr, size_t max);
 

@@ -47,7 +47,9 @@ struct tag_framebuffer {
 	struct framebuffer_field red, green, blue; // where kind is FRAMEBUFFER_RGB
 };
 #define FRAMEBUFFER_RGB 1
+#define FRAMEBUFFER_TEXT 2
 #define TAG_FRAMEBUFFER_SIZE (offsetof(struct tag_framebuffer, blue) + 2)
+#define TAG_TEXT_SIZE offsetof(struct tag_framebuffer, red)
 
 static char loader_name[64];
 
@@ -84,7 +86,7 @@ static const char *tag_text(const struct tag *tag, uint32_t skip)
 	return strnlen(text, data_size(tag) - skip) < data_size(tag) - skip ? text : "";
 }
 
-static void read_memory_map(const struct tag *tag)
+static void read_memory_map(const struct tag *tag, void (*take)(paddr_t, uint64_t, uint32_t))
 {
 	const struct tag_memory_map *map = (const void *)tag->data;
 
@@ -96,7 +98,7 @@ static void read_memory_map(const struct tag *tag)
 	const uint8_t *at = map->entries;
 	for (; left >= map->entry_size; left -= map->entry_size, at += map->entry_size) {
 		const struct memory_map_entry *entry = (const void *)at;
-		loader_add_memory(entry->addr, entry->size, entry->type);
+		take(entry->addr, entry->size, entry->type);
 	}
 }
 
@@ -115,15 +117,15 @@ static void read_module(const struct tag *tag)
 			      tag_text(tag, sizeof(*module)));
 }
 
-/** Palettes and the text mode of old adapters are left alone. */
+/** Palettes are left alone. */
 static void read_framebuffer(const struct tag *tag)
 {
-	struct tag_framebuffer fb;
+	struct tag_framebuffer fb = {0};
 
-	if (data_size(tag) < TAG_FRAMEBUFFER_SIZE)
-		return;
-	memcpy(&fb, tag->data, TAG_FRAMEBUFFER_SIZE);
-	if (fb.kind != FRAMEBUFFER_RGB)
+	memcpy(&fb, tag->data, min(data_size(tag), (uint32_t)TAG_FRAMEBUFFER_SIZE));
+	bool is_text = fb.kind == FRAMEBUFFER_TEXT;
+	if (data_size(tag) < (is_text ? TAG_TEXT_SIZE : TAG_FRAMEBUFFER_SIZE) ||
+	    (!is_text && fb.kind != FRAMEBUFFER_RGB))
 		return;
 	const struct framebuffer framebuffer = {
 		.addr = fb.addr,
@@ -131,6 +133,7 @@ static void read_framebuffer(const struct tag *tag)
 		.height = fb.height,
 		.pitch = fb.pitch,
 		.bytes_per_pixel = (fb.bits + 7) / 8,
+		.is_text = is_text,
 		.red = fb.red,
 		.green = fb.green,
 		.blue = fb.blue,
@@ -149,7 +152,7 @@ static void read_tag(const struct tag *tag, paddr_t addr)
 		bootinfo.loader = loader_name;
 		break;
 	case TAG_MEMORY_MAP:
-		read_memory_map(tag);
+		read_memory_map(tag, loader_add_memory);
 		break;
 	case TAG_FRAMEBUFFER:
 		read_framebuffer(tag);
@@ -178,11 +181,14 @@ bool multiboot2_read(paddr_t addr)
 	bootinfo_reserve(addr, size);
 
 	const struct tag *tag;
-	for (uint32_t at = 8; (tag = next_tag(info, size, &at));)
+	uint32_t good_end = 8;
+	while ((tag = next_tag(info, size, &good_end)))
 		read_tag(tag, addr + (paddr_t)(tag->data - info));
 	bootinfo_finish();
-	// Modules are checked against the finished memory map.
-	for (uint32_t at = 8; (tag = next_tag(info, size, &at));) {
+	// What is not RAM, and modules, are checked against the finished memory map.
+	for (uint32_t at = 8; (tag = next_tag(info, good_end, &at));) {
+		if (tag->type == TAG_MEMORY_MAP)
+			read_memory_map(tag, loader_keep_memory);
 		if (tag->type == TAG_MODULE)
 			read_module(tag);
 	}

@@ -25,7 +25,7 @@ struct memmap_entry {
 	uint32_t type, reserved;
 };
 
-static bool read_memory_map(const struct start_info *info)
+static bool read_memory_map(const struct start_info *info, void (*take)(paddr_t, uint64_t, uint32_t))
 {
 	uint32_t n = min(info->memmap_entries, (uint32_t)MEMMAP_ENTRIES_MAX);
 	const struct memmap_entry *map = loader_phys(info->memmap, n * sizeof(*map));
@@ -33,7 +33,7 @@ static bool read_memory_map(const struct start_info *info)
 	if (info->version < 1 || !map || n == 0)
 		return false;
 	for (uint32_t i = 0; i < n; i++)
-		loader_add_memory(map[i].addr, map[i].size, map[i].type);
+		take(map[i].addr, map[i].size, map[i].type);
 	return true;
 }
 
@@ -46,9 +46,10 @@ bool pvh_read(paddr_t addr)
 	bootinfo.loader = "PVH";
 	bootinfo.rsdp = info->rsdp;
 	bootinfo_set_cmdline(loader_string(info->cmdline, BOOT_CMDLINE_MAX + 1));
-	if (!read_memory_map(info))
-		bootinfo_warn("PVH: no memory map");
+	bool has_map = read_memory_map(info, loader_add_memory);
 	bootinfo_finish();
+	if (!has_map || !read_memory_map(info, loader_keep_memory))
+		bootinfo_warn("PVH: no memory map");
 
 	const struct module *modules = loader_phys(info->modlist, sizeof(*modules));
 	if (info->nr_modules > 0 && info->nr_modules <= MODULES_MAX && modules) {

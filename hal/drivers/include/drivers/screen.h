@@ -15,6 +15,12 @@ struct keyboard_ops {
 	void (*enable_input)(void);
 };
 
-/** The screen, called "tty1", with @keyboard (NULL: none) as its input. NULL: no framebuffer was
- *  given, or, with a warning, it or a font for it is out of reach. Boot CPU, after bootinfo. */
-const struct console_ops *screen_init(const struct keyboard_ops *keyboard);
+struct vt_cell;
+
+/** Show @cell in the text buffer at @at. */
+typedef void screen_put_fn(vaddr_t at, struct vt_cell cell);
+
+/** The screen, called "tty1", with @keyboard (NULL: none) as its input; @put_text is for a framebuffer of
+ *  characters, which needs no font. NULL: no framebuffer was given, or, with a warning, it or a font for it
+ *  is out of reach. Boot CPU, after bootinfo. */
+const struct console_ops *screen_init(const struct keyboard_ops *keyboard, screen_put_fn *put_text);
