@@ -61,6 +61,8 @@ err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)
 
 	if (trampoline_page == 0)
 		return -ENOMEM;
+	if (!x86_lapic_can_reach(apic_id))
+		return -ENXIO; // cut to 8 bits, it would be another CPU's
 	x86_ap_stacks[cpu] = stack_top;
 	store_relaxed(&is_halted[cpu], 0);
 	fence_seq_cst();

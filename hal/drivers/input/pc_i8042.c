@@ -78,12 +78,19 @@ static uint32_t keyboard_irq(void)
 	return pc_info.isa_gsi[ISA_IRQ];
 }
 
+static bool read_config(uint8_t *config)
+{
+	drain();
+	if (!send(PORT_COMMAND, COMMAND_READ_CONFIG) || !wait_status(STATUS_OUTPUT, STATUS_OUTPUT))
+		return false;
+	*config = hal_port_read8(PORT_DATA);
+	return true;
+}
+
 static void keyboard_enable(void)
 {
 	uint8_t config = 0;
-	drain();
-	if (send(PORT_COMMAND, COMMAND_READ_CONFIG) && wait_status(STATUS_OUTPUT, STATUS_OUTPUT))
-		config = hal_port_read8(PORT_DATA);
+	(void)read_config(&config);
 	config |= CONFIG_KEYBOARD_IRQ | CONFIG_TRANSLATE;
 	config &= (uint8_t)~(CONFIG_AUX_IRQ | CONFIG_KEYBOARD_OFF);
 	(void)(send(PORT_COMMAND, COMMAND_WRITE_CONFIG) && send(PORT_DATA, config));
@@ -97,11 +104,11 @@ static const struct keyboard_ops ops = {
 
 const struct keyboard_ops *pc_i8042_init(void)
 {
-	// Where there is no controller the bus reads as ones.
+	// Where there is no controller the bus reads as ones, or as zeros that never answer.
+	uint8_t config;
 	if (hal_port_read8(PORT_STATUS) == 0xff || !send(PORT_COMMAND, COMMAND_DISABLE_AUX) ||
-	    !send(PORT_COMMAND, COMMAND_DISABLE_KEYBOARD))
+	    !send(PORT_COMMAND, COMMAND_DISABLE_KEYBOARD) || !read_config(&config))
 		return NULL;
-	drain();
 	if (!send(PORT_COMMAND, COMMAND_ENABLE_KEYBOARD) || !send(PORT_DATA, KEYBOARD_ENABLE))
 		return NULL;
 	if (wait_status(STATUS_OUTPUT, STATUS_OUTPUT))

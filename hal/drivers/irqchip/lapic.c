@@ -26,6 +26,7 @@
 #define SVR_ENABLE 0x100u
 #define LVT_NMI 0x400u
 #define ICR_PENDING (1u << 12)
+#define XAPIC_ID_MAX 254u // 8 bits, and 255 is everybody
 
 static vaddr_t base; // 0: not mapped, or x2APIC
 static bool is_x2apic;
@@ -55,6 +56,11 @@ uint32_t x86_lapic_id(void)
 void x86_lapic_eoi(void)
 {
 	lapic_write(REG_EOI, 0);
+}
+
+bool x86_lapic_can_reach(uint32_t apic_id)
+{
+	return is_x2apic || apic_id <= XAPIC_ID_MAX;
 }
 
 void x86_lapic_send(uint32_t apic_id, uint32_t command)
