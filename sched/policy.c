@@ -211,7 +211,7 @@ static bool is_obeyed(struct thread *thread)
 	} else {
 		// Blocked: a direct switch takes it for allowed on the CPU where it ran last.
 		fair_depart(rq, thread);
-		store_relaxed(&thread->sched.cpu, first_allowed(thread));
+		store_release(&thread->sched.cpu, first_allowed(thread));
 		spin_unlock(&rq->lock);
 	}
 	hal_irq_restore(flags);

@@ -231,5 +231,5 @@ void runq_take_away(struct runq *rq, struct thread *thread, struct runq *to)
 	fair_depart(rq, thread);
 	rq->migrations++;
 	thread->sched.migrations++;
-	store_relaxed(&thread->sched.cpu, to->cpu);
+	store_release(&thread->sched.cpu, to->cpu);
 }

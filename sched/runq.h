@@ -130,7 +130,8 @@ static inline struct runq *runq_lock_of(struct thread *thread)
 		cpuid_t cpu = load_relaxed(&thread->sched.cpu);
 		struct runq *rq = cpu_runq(cpu);
 		spin_lock(&rq->lock);
-		if (likely(load_relaxed(&thread->sched.cpu) == cpu))
+		// Who named this queue did so under the lock of another: what it wrote to the thread comes before.
+		if (likely(load_acquire(&thread->sched.cpu) == cpu))
 			return rq;
 		spin_unlock(&rq->lock);
 	}

@@ -228,7 +228,7 @@ static void migrate(struct runq *rq, struct thread *prev)
 	struct runq *to = sched_choose(prev, rq);
 	// Under the lock: who holds it may rely on the thread's CPU.
 	spin_lock(&rq->lock);
-	store_relaxed(&prev->sched.cpu, to->cpu);
+	store_release(&prev->sched.cpu, to->cpu);
 	spin_unlock(&rq->lock);
 	runq_push(to, prev, ENQUEUE_MOVE);
 }

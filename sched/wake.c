@@ -180,7 +180,7 @@ static no_inline void wake_elsewhere(struct thread *thread, struct runq *home, s
 	fair_depart(home, thread);
 	home->migrations++;
 	thread->sched.migrations++;
-	store_relaxed(&thread->sched.cpu, to->cpu);
+	store_release(&thread->sched.cpu, to->cpu);
 	spin_unlock(&home->lock);
 	runq_push(to, thread, ENQUEUE_WAKE);
 }
@@ -252,7 +252,7 @@ void sched_start(struct thread *thread)
 	struct runq *to = sched_choose(thread, this_cpu_ptr(runq));
 	struct runq *old = runq_lock_of(thread);
 	verify(load_relaxed(&thread->state) == THREAD_NEW);
-	store_relaxed(&thread->sched.cpu, to->cpu);
+	store_release(&thread->sched.cpu, to->cpu);
 	store_relaxed(&thread->state, THREAD_READY);
 	spin_unlock(&old->lock);
 	runq_push(to, thread, ENQUEUE_NEW);

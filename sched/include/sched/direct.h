@@ -31,7 +31,7 @@ static inline bool sched_direct_ok(struct hal_percpu *cpu, struct thread *self, 
 		return true; // where it ran last it may run: a change of affinity moves the thread
 	if (!sched_may_run_on(next, cpu->cpu))
 		return false;
-	store_relaxed(&next->sched.cpu, cpu->cpu);
+	store_release(&next->sched.cpu, cpu->cpu);
 	return true;
 }
 
