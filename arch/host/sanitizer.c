@@ -89,7 +89,7 @@ static void san_arrive(struct host_stack *self)
 
 const char *__tsan_default_options(void)
 {
-	return "halt_on_error=1:report_thread_leaks=0";
+	return "halt_on_error=1:report_thread_leaks=0:atexit_sleep_ms=0";
 }
 
 #else
