@@ -37,12 +37,12 @@ uint32_t mm_asid_test_count;
 
 static struct {
 	struct spinlock lock;
-	uint32_t next; // first ASID to try (lock)
+	uint32_t last; // tried in this generation (lock)
 	bool has_kept; // some ASIDs of this generation were taken from the start (lock)
 	BITMAP(kept, HAL_TLB_BROADCASTS ? ASID_MAX : 1); // which (lock)
 	// The CPUs' tags when the generation began (lock)
 	uint64_t kept_tags[HAL_TLB_BROADCASTS ? CPUS_MAX : 1];
-} asid = {.lock = SPINLOCK_INIT, .next = 1};
+} asid; // all zero, so that its 12 KiB are not in the image
 
 static uint64_t tag_of_cpu(cpuid_t cpu)
 {
@@ -54,7 +54,7 @@ static uint64_t advance_locked(void)
 {
 	uint64_t generation = load_relaxed(&mm_asid_generation) + GENERATION_STEP;
 	store_relaxed(&mm_asid_generation, generation);
-	asid.next = 1;
+	asid.last = 0;
 	if (!HAL_TLB_BROADCASTS)
 		return generation;
 	fence_seq_cst();
@@ -100,8 +100,8 @@ static uint32_t asid_count(void)
 /** A free ASID of this generation, or 0. */
 static uint32_t take_locked(uint32_t count)
 {
-	while (asid.next < count) {
-		uint32_t taken = asid.next++;
+	while (asid.last + 1 < count) {
+		uint32_t taken = ++asid.last;
 		if (!HAL_TLB_BROADCASTS || !asid.has_kept || !bitmap_test(asid.kept, taken))
 			return taken;
 	}
