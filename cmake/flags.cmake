@@ -98,10 +98,12 @@ else()
 	else()
 		target_link_options(kernel_flags INTERFACE -no-pie -Wl,--no-warn-rwx-segments)
 		if(HALCYON_ARCH STREQUAL "aarch64")
-			# Debian's gcc asks for "full", which adds a veneer or not by the distance of data:
-			# the symbol table would then move functions.
+			# Debian's gcc asks for "full". Its veneers move functions, and so they come and go
+			# between the two links of the symbol table, and cost 4 KiB each, for the linker keeps
+			# page offsets. "adr" changes single instructions, where the target is within 1 MiB:
+			# enough for the machines that this kernel knows, of which none has a Cortex-A53.
 			target_link_options(kernel_flags INTERFACE -mno-fix-cortex-a53-843419
-				-Wl,--fix-cortex-a53-843419=adrp)
+				-Wl,--fix-cortex-a53-843419=adr)
 		endif()
 	endif()
 endif()
