@@ -70,7 +70,9 @@ bool runq_must_switch(struct thread *curr, struct thread *first)
 	if (part->slice_left > 0)
 		return fair_preempts(first, curr);
 	fair_renew(part);
-	return (int64_t)(first->sched.vdeadline - part->vdeadline) < 0;
+	// Two equal ones are due at the same time, one or two slices each as timers happen to be late: who
+	// has just had a slice lets the other go first if he is due that little later.
+	return (int64_t)(first->sched.vdeadline - part->vdeadline) <= (int64_t)fair_bonus_ticks;
 }
 
 /** The best ready thread while real time has used up its share: a fair one, if there is one. */

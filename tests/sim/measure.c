@@ -247,6 +247,8 @@ static double metric(const char *name)
 		return figures.spread;
 	if (strcmp(name, "sum-error") == 0)
 		return sum_error();
+	if (strcmp(name, "preemptions") == 0)
+		return (double)(figures.after.switches_involuntary - figures.before.switches_involuntary);
 	if (strcmp(name, "timers") == 0)
 		return (double)figures.timers;
 	if (strcmp(name, "idle-timers") == 0)
