@@ -8,10 +8,8 @@
 #include <hal/atomic.h>
 #include <hal/barrier.h>
 #include <hal/bootinfo.h>
-#include <hal/cache.h>
 #include <hal/cpu.h>
 #include <hal/irqflags.h>
-#include <hal/mmio.h>
 #include <hal/mmu.h>
 #include <hal/percpu.h>
 #include <hal/smp.h>
@@ -23,23 +21,11 @@ uint64_t arch_smp_slot_count;
 
 noreturn_fn void arch_secondary(cpuid_t cpu);
 
-/** Write the entry point into the word that @cpu's loader polls with its caches off. */
 static err_t release_from_spin_table(cpuid_t cpu, paddr_t entry)
 {
-	paddr_t word = bootinfo.cpus[cpu].release_addr;
-	if (bootinfo_is_ram(word, sizeof(uint64_t))) {
-		uint64_t *at = hal_direct(word);
-		__atomic_store_n(at, entry, __ATOMIC_RELEASE);
-		hal_cache_clean(at, sizeof(*at));
-	} else {
-		vaddr_t at = hal_mmio_map(word, sizeof(uint64_t));
-		if (!at)
-			return -ENOMEM;
-		hal_mmio_write64(at, entry);
-		hal_mb_device();
-	}
+	err_t err = hal_spin_table_release(bootinfo.cpus[cpu].release_addr, entry);
 	__asm__ volatile("sev" : : : "memory");
-	return 0;
+	return err;
 }
 
 err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)

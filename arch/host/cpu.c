@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What a CPU of the laboratory says of itself, its caches and its floating-point unit.
 #include "host.h"
+#include "record.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -58,12 +59,13 @@ bool hal_cpu_random(void *buf, size_t len)
 void hal_cache_sync_code(const void *addr, size_t len)
 {
 	__builtin___clear_cache((char *)addr, (char *)addr + len);
+	host_record(HOST_RECORD_SYNC_CODE, 0, (vaddr_t)addr, len);
 }
 
 void hal_cache_clean(const void *addr, size_t len)
 {
-	(void)addr; // every CPU of the laboratory reads through its caches
-	(void)len;
+	// Every CPU of the laboratory reads through its caches.
+	host_record(HOST_RECORD_CLEAN, 0, (vaddr_t)addr, len);
 }
 
 vaddr_t hal_mmio_map(paddr_t addr, size_t size)

@@ -4,6 +4,7 @@
 // user addresses are translated by software through a small TLB of each CPU, which keeps what it
 // was not told to forget, as hardware does.
 #include "lab.h"
+#include "record.h"
 #include "snapshot.h"
 
 #include <string.h>
@@ -183,6 +184,7 @@ void host_mmu_activate(paddr_t root, uint32_t asid)
 
 	if (asid >> host_config.asid_bits)
 		host_die("ASID %u has more than %u bits", asid, host_config.asid_bits);
+	host_record(HOST_RECORD_ACTIVATE, asid, root, 0);
 	cpu->root = root;
 	cpu->asid = asid;
 	if (!host_config.asid_bits)
@@ -191,8 +193,15 @@ void host_mmu_activate(paddr_t root, uint32_t asid)
 
 void host_tlb_flush(uint32_t asid, vaddr_t va, unsigned what)
 {
+	static const enum host_record_kind kinds[] = {
+		[HOST_TLB_PAGE] = HOST_RECORD_FLUSH_PAGE,
+		[HOST_TLB_ASID] = HOST_RECORD_FLUSH_ASID,
+		[HOST_TLB_KERNEL_PAGE] = HOST_RECORD_FLUSH_KERNEL_PAGE,
+		[HOST_TLB_ALL] = HOST_RECORD_FLUSH_ALL,
+	};
 	struct host_cpu *cpu = host_cpu();
 
+	host_record(kinds[what], asid, va, 0);
 	cpu->tlb_flushes++;
 	for (unsigned i = 0; i < HOST_TLB_ENTRIES && what != HOST_TLB_KERNEL_PAGE; i++) {
 		struct host_tlb_entry *e = &cpu->tlb[i];

@@ -9,6 +9,10 @@
  *  kernel root active and interrupts off. Returns at once: 0 = asked. */
 must_check err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top);
 
+/** Write @entry into @word, which a CPU polls with its caches off (device tree, enable-method spin-table), where
+ *  it sees it; to wake it is the port's. -ENOMEM: no RAM, and no address is left to map it at. */
+must_check err_t hal_spin_table_release(paddr_t word, paddr_t entry);
+
 /** Whether @cpu can be taken off and started again: 0, -EBUSY (x86: the boot CPU), -ENOTSUP. */
 must_check err_t hal_smp_can_stop(cpuid_t cpu);
 /** This CPU takes itself off: by firmware, or it waits in a pen. Interrupts off, nothing of the kernel

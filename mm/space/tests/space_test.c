@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <hal/uaccess.h>
 #include <kernel/quiesce.h>
+#include <kernel/smp.h>
 #include <lib/string.h>
 
 #include "space_test.h"
@@ -159,4 +161,37 @@ void t_file_destroy(struct t_file *file)
 		if (file->frames[i])
 			frame_put(file->frames[i]);
 	}
+}
+
+struct access {
+	struct mm_space *space; // to activate first
+	vaddr_t addr;
+	uint32_t value; // to store, or what was loaded
+	bool is_store;
+	bool is_done;
+};
+
+static void access_call(void *arg)
+{
+	struct access *access = arg;
+	mm_space_activate(access->space);
+	void *user = (void *)access->addr;
+	size_t left = access->is_store ? hal_copy_to_user(user, &access->value, 4)
+				       : hal_copy_from_user(&access->value, user, 4);
+	access->is_done = left == 0;
+}
+
+bool t_store_on(cpuid_t cpu, struct mm_space *space, vaddr_t addr, uint32_t value)
+{
+	struct access access = {space, addr, value, true, false};
+	smp_call(cpu, access_call, &access);
+	return access.is_done;
+}
+
+bool t_load_on(cpuid_t cpu, struct mm_space *space, vaddr_t addr, uint32_t *value)
+{
+	struct access access = {space, addr, 0, false, false};
+	smp_call(cpu, access_call, &access);
+	*value = access.value;
+	return access.is_done;
 }

@@ -26,6 +26,9 @@ err_t t_store(struct mm_space *space, vaddr_t addr, uint32_t value);
 err_t t_load(struct mm_space *space, vaddr_t addr, uint32_t *value);
 /** The word, or 0xbad00000 - error. */
 uint32_t t_get(struct mm_space *space, vaddr_t addr);
+/** One access by @cpu as it is, which takes @space for it, in interrupt context: no fault is resolved. */
+bool t_store_on(cpuid_t cpu, struct mm_space *space, vaddr_t addr, uint32_t value);
+bool t_load_on(cpuid_t cpu, struct mm_space *space, vaddr_t addr, uint32_t *value);
 unsigned t_area_count(struct mm_space *space);
 
 /** Frames and areas in use. */

@@ -8,39 +8,6 @@
 
 #include "space_test.h"
 
-struct access {
-	struct mm_space *space; // to activate first
-	vaddr_t addr;
-	uint32_t value; // to store, or what was loaded
-	bool is_store;
-	bool is_done;
-};
-
-static void access_call(void *arg)
-{
-	struct access *access = arg;
-	mm_space_activate(access->space);
-	void *user = (void *)access->addr;
-	size_t left = access->is_store ? hal_copy_to_user(user, &access->value, 4)
-				       : hal_copy_from_user(&access->value, user, 4);
-	access->is_done = left == 0;
-}
-
-static bool store_on(cpuid_t cpu, struct mm_space *space, vaddr_t addr, uint32_t value)
-{
-	struct access access = {space, addr, value, true, false};
-	smp_call(cpu, access_call, &access);
-	return access.is_done;
-}
-
-static bool load_on(cpuid_t cpu, struct mm_space *space, vaddr_t addr, uint32_t *value)
-{
-	struct access access = {space, addr, 0, false, false};
-	smp_call(cpu, access_call, &access);
-	*value = access.value;
-	return access.is_done;
-}
-
 TEST(mm, changes_reach_every_cpu)
 {
 	struct mm_space *space = mm_space_create();
@@ -50,18 +17,18 @@ TEST(mm, changes_reach_every_cpu)
 	size_t cpu;
 	uint32_t value;
 	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
-		EXPECT(store_on((cpuid_t)cpu, space, at, 7));
-		EXPECT(load_on((cpuid_t)cpu, space, at + PAGE, &value) && value == 1);
-		EXPECT(load_on((cpuid_t)cpu, space, at + 2 * PAGE, &value) && value == 2);
+		EXPECT(t_store_on((cpuid_t)cpu, space, at, 7));
+		EXPECT(t_load_on((cpuid_t)cpu, space, at + PAGE, &value) && value == 1);
+		EXPECT(t_load_on((cpuid_t)cpu, space, at + 2 * PAGE, &value) && value == 2);
 	}
 	EXPECT_EQ(mm_protect(space, at, PAGE, R), 0);
 	EXPECT_EQ(mm_unmap(space, at + PAGE, PAGE), 0);
 	EXPECT_EQ(mm_advise(space, at + 2 * PAGE, PAGE, 4), 0);
 	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
-		EXPECT(!store_on((cpuid_t)cpu, space, at, 8));
-		EXPECT(load_on((cpuid_t)cpu, space, at, &value) && value == 7);
-		EXPECT(!load_on((cpuid_t)cpu, space, at + PAGE, &value));
-		EXPECT(!load_on((cpuid_t)cpu, space, at + 2 * PAGE, &value));
+		EXPECT(!t_store_on((cpuid_t)cpu, space, at, 8));
+		EXPECT(t_load_on((cpuid_t)cpu, space, at, &value) && value == 7);
+		EXPECT(!t_load_on((cpuid_t)cpu, space, at + PAGE, &value));
+		EXPECT(!t_load_on((cpuid_t)cpu, space, at + 2 * PAGE, &value));
 	}
 	mm_space_put(space);
 }
@@ -74,18 +41,18 @@ TEST(mm, copy_on_write_reaches_every_cpu)
 	size_t cpu;
 	uint32_t value;
 	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX)
-		EXPECT(store_on((cpuid_t)cpu, parent, at, 2));
+		EXPECT(t_store_on((cpuid_t)cpu, parent, at, 2));
 	struct mm_space *child = mm_space_fork(parent);
 	// Nobody writes through an old translation.
 	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
-		EXPECT(!store_on((cpuid_t)cpu, parent, at, 3));
-		EXPECT(load_on((cpuid_t)cpu, parent, at, &value) && value == 2);
+		EXPECT(!t_store_on((cpuid_t)cpu, parent, at, 3));
+		EXPECT(t_load_on((cpuid_t)cpu, parent, at, &value) && value == 2);
 	}
 	EXPECT_EQ(t_store(parent, at, 4), 0);
 	// Everybody sees the new page, and the child the old one.
 	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
-		EXPECT(load_on((cpuid_t)cpu, parent, at, &value) && value == 4);
-		EXPECT(load_on((cpuid_t)cpu, child, at, &value) && value == 2);
+		EXPECT(t_load_on((cpuid_t)cpu, parent, at, &value) && value == 4);
+		EXPECT(t_load_on((cpuid_t)cpu, child, at, &value) && value == 2);
 	}
 	mm_space_put(parent);
 	mm_space_put(child);
@@ -104,7 +71,7 @@ TEST(mm, destroyed_space_is_active_nowhere)
 	t_store(space, at, 1);
 	size_t cpu;
 	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX)
-		EXPECT(store_on((cpuid_t)cpu, space, at, 2));
+		EXPECT(t_store_on((cpuid_t)cpu, space, at, 2));
 	mm_space_put(space);
 	smp_call_many(&cpus_online, spaces_here, NULL);
 }
@@ -130,11 +97,11 @@ TEST(mm, spaces_do_not_mix_when_asids_run_out)
 		uint32_t value;
 		if (cpu >= CPUS_MAX)
 			cpu = this_cpu();
-		EXPECT(load_on(cpu, spaces[i], at, &value) && value == i);
+		EXPECT(t_load_on(cpu, spaces[i], at, &value) && value == i);
 		if (n % 100 == 99) {
 			// A page that is replaced is replaced under whatever tags CPUs use.
 			mm_advise(spaces[i], at, PAGE, 4);
-			EXPECT(!load_on(cpu, spaces[i], at, &value));
+			EXPECT(!t_load_on(cpu, spaces[i], at, &value));
 			EXPECT_EQ(t_store(spaces[i], at, i), 0);
 		}
 	}
@@ -163,8 +130,8 @@ TEST(mm, known_spaces_switch_fast)
 	t_store(two, at, 2);
 	uint32_t value;
 	EXPECT(!is_fast_here(one));
-	EXPECT(load_on(this_cpu(), one, at, &value) && value == 1);
-	EXPECT(load_on(this_cpu(), two, at, &value) && value == 2);
+	EXPECT(t_load_on(this_cpu(), one, at, &value) && value == 1);
+	EXPECT(t_load_on(this_cpu(), two, at, &value) && value == 2);
 	EXPECT(is_fast_here(one));
 	EXPECT_EQ(hal_copy_from_user(&value, (void *)at, 4), 0);
 	EXPECT_EQ(value, 1);
