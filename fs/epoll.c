@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
-// epoll(7): a set of files, watched through an entry on each one's poll source, and the list of those
-// that may be ready.
+// epoll(7): a set of files and native objects, watched through an entry on each one's poll source, and the
+// list of those that may be ready.
 //
-// An item has no reference to its file. A file that ends first leaves all epolls (epoll_forget(), before
-// its release), so with the epoll's lock held the files of its items can be asked, even one that is
-// waiting in epoll_forget() for that lock.
+// An item has no reference to its object. An object that ends first leaves all epolls (epoll_forget(),
+// before its release), so with the epoll's lock held the objects of its items can be asked, even one that
+// is waiting in epoll_forget() for that lock.
 //
 // Whoever asks takes the ready list as a whole and asks item by item: what is not ready after all leaves
 // the list, what is level-triggered goes back to its end. An item leaves the list before its file is
@@ -13,6 +13,7 @@
 // Locks, outermost first: topology_lock (which epoll watches which, and the life of epolls as others find
 // them); epoll->lock, of the watching one before that of the watched one; those of the files asked. The
 // spinning ones: a source's, epoll->wq.lock; then those of whatever watches the epoll.
+#include <kernel/upcall.h>
 #include <lib/hash.h>
 #include <lib/rbtree.h>
 #include <uapi/poll.h>
@@ -28,7 +29,7 @@
 struct epoll {
 	struct file *file; // its own
 	struct sched_mutex lock;
-	struct rbtree items; // struct item, by file and descriptor (lock)
+	struct rbtree items; // struct item, by object and descriptor (lock)
 	struct sched_waitq wq; // who waits for events
 	struct list ready; // struct item (wq.lock)
 	struct poll_source poll;
@@ -37,16 +38,16 @@ struct epoll {
 struct item {
 	struct rbnode node; // epoll->lock
 	struct list ready; // wq.lock of the epoll
-	struct list watcher; // in the file's bucket (bucket lock)
+	struct list watcher; // in the object's bucket (bucket lock)
 	struct poll_entry entry;
 	struct epoll *epoll;
-	struct file *file; // no reference
+	struct object *object; // no reference
 	uint32_t fd;
 	uint32_t events; // and flags; no events: spent by ONESHOT (wq.lock to change)
 	uint64_t data; // epoll->lock
 };
 
-/** Items by their file. */
+/** Items by their object. */
 static struct watchers {
 	struct spinlock lock;
 	struct list items;
@@ -64,39 +65,46 @@ void epoll_init(void)
 	}
 }
 
-static struct epoll *epoll_of(struct file *file)
+/** The file that @object is; NULL: something else. */
+static struct file *file_of(struct object *object)
 {
-	return file->ops == &epoll_ops ? file->data : NULL;
+	return object->ops == &file_object_ops ? container_of(object, struct file, object) : NULL;
 }
 
-static struct watchers *watchers_of(const struct file *file)
+static struct epoll *epoll_of(struct object *object)
 {
-	return &buckets[hash_ptr(file) % BUCKETS];
+	struct file *file = file_of(object);
+	return file && file->ops == &epoll_ops ? file->data : NULL;
+}
+
+static struct watchers *watchers_of(const struct object *object)
+{
+	return &buckets[hash_ptr(object) % BUCKETS];
 }
 
 // ---- items ----------------------------------------------------------------------------------------
 
-static int compare(const struct item *item, const struct file *file, uint32_t fd)
+static int compare(const struct item *item, const struct object *object, uint32_t fd)
 {
-	if (item->file != file)
-		return (uintptr_t)item->file < (uintptr_t)file ? -1 : 1;
+	if (item->object != object)
+		return (uintptr_t)item->object < (uintptr_t)object ? -1 : 1;
 	return item->fd < fd ? -1 : item->fd > fd;
 }
 
 static bool item_is_less(const struct rbnode *a, const struct rbnode *b)
 {
 	const struct item *right = rb_entry(b, struct item, node);
-	return compare(rb_entry(a, struct item, node), right->file, right->fd) < 0;
+	return compare(rb_entry(a, struct item, node), right->object, right->fd) < 0;
 }
 
-/** The first item at or behind (@file, @fd), or NULL. Locked. */
-static struct item *find_from(struct epoll *epoll, const struct file *file, uint32_t fd)
+/** The first item at or behind (@object, @fd), or NULL. Locked. */
+static struct item *find_from(struct epoll *epoll, const struct object *object, uint32_t fd)
 {
 	struct item *found = NULL;
 	struct rbnode *node = epoll->items.root;
 	while (node) {
 		struct item *item = rb_entry(node, struct item, node);
-		if (compare(item, file, fd) >= 0) {
+		if (compare(item, object, fd) >= 0) {
 			found = item;
 			node = node->left;
 		} else {
@@ -106,10 +114,10 @@ static struct item *find_from(struct epoll *epoll, const struct file *file, uint
 	return found;
 }
 
-static struct item *find(struct epoll *epoll, const struct file *file, uint32_t fd)
+static struct item *find(struct epoll *epoll, const struct object *object, uint32_t fd)
 {
-	struct item *item = find_from(epoll, file, fd);
-	return item && compare(item, file, fd) == 0 ? item : NULL;
+	struct item *item = find_from(epoll, object, fd);
+	return item && compare(item, object, fd) == 0 ? item : NULL;
 }
 
 /** Put @item at the end of the ready list and tell one who waits. Was there one? */
@@ -135,7 +143,7 @@ static bool item_notify(struct poll_entry *entry, uint32_t events)
 
 static uint32_t item_ask(struct item *item, struct poll_entry *entry)
 {
-	return item->file->ops->poll(item->file, entry) & item->events & ~PRIVATE_FLAGS;
+	return poll_object(item->object, entry) & item->events & ~PRIVATE_FLAGS;
 }
 
 /** Set what is asked for and look whether it is there already. Locked. */
@@ -153,7 +161,7 @@ static void arm(struct item *item, const struct fs_epoll_event *event)
 		(void)make_ready(item);
 }
 
-static err_t add(struct epoll *epoll, uint32_t fd, struct file *file, const struct fs_epoll_event *event)
+static err_t add(struct epoll *epoll, uint32_t fd, struct object *object, const struct fs_epoll_event *event)
 {
 	struct item *item = kzalloc(sizeof(*item));
 	if (!item)
@@ -161,10 +169,10 @@ static err_t add(struct epoll *epoll, uint32_t fd, struct file *file, const stru
 	list_init(&item->ready);
 	item->entry.notify = item_notify;
 	item->epoll = epoll;
-	item->file = file;
+	item->object = object;
 	item->fd = fd;
-	fetch_or_acq_rel(&file->object.flags, FILE_IS_WATCHED);
-	struct watchers *watchers = watchers_of(file);
+	fetch_or_acq_rel(&object->flags, file_of(object) ? FILE_IS_WATCHED : OBJECT_WATCHED);
+	struct watchers *watchers = watchers_of(object);
 	spin_lock(&watchers->lock);
 	list_push_back(&watchers->items, &item->watcher);
 	spin_unlock(&watchers->lock);
@@ -176,7 +184,7 @@ static err_t add(struct epoll *epoll, uint32_t fd, struct file *file, const stru
 static void drop(struct item *item)
 {
 	struct epoll *epoll = item->epoll;
-	struct watchers *watchers = watchers_of(item->file);
+	struct watchers *watchers = watchers_of(item->object);
 	poll_unlink(&item->entry);
 	spin_lock(&watchers->lock);
 	list_remove(&item->watcher);
@@ -196,7 +204,7 @@ static err_t change(struct item *item, const struct fs_epoll_event *event)
 	return 0;
 }
 
-static err_t ctl_locked(struct epoll *epoll, enum fs_epoll_op op, uint32_t fd, struct file *target,
+static err_t ctl_locked(struct epoll *epoll, enum fs_epoll_op op, uint32_t fd, struct object *target,
 			const struct fs_epoll_event *event)
 {
 	struct item *item = find(epoll, target, fd);
@@ -222,7 +230,7 @@ static unsigned depth_below(struct epoll *epoll, const struct epoll *wanted, uns
 	sched_mutex_lock(&epoll->lock);
 	struct item *item = rbtree_first_entry(&epoll->items, struct item, node);
 	for (; item && depth <= NESTS_MAX; item = rbtree_next_entry(item, node)) {
-		struct epoll *below = epoll_of(item->file);
+		struct epoll *below = epoll_of(item->object);
 		if (below)
 			depth = max(depth, 1 + depth_below(below, wanted, level + 1));
 	}
@@ -233,7 +241,7 @@ static unsigned depth_below(struct epoll *epoll, const struct epoll *wanted, uns
 /** Levels of epolls from @epoll up, itself counted. topology_lock: nothing above changes. */
 static unsigned depth_above(struct epoll *epoll)
 {
-	struct watchers *watchers = watchers_of(epoll->file);
+	struct watchers *watchers = watchers_of(&epoll->file->object);
 	struct item *item;
 	unsigned depth = 1;
 	// Few have one above, none has more than NESTS_MAX; a bucket's lock is never taken twice, because
@@ -242,7 +250,7 @@ static unsigned depth_above(struct epoll *epoll)
 	unsigned count = 0;
 	spin_lock(&watchers->lock);
 	list_for_each_entry(item, &watchers->items, watcher) {
-		if (item->file == epoll->file && count < array_len(above))
+		if (item->object == &epoll->file->object && count < array_len(above))
 			above[count++] = item->epoll;
 	}
 	spin_unlock(&watchers->lock);
@@ -253,12 +261,12 @@ static unsigned depth_above(struct epoll *epoll)
 	return depth;
 }
 
-static err_t add_epoll(struct epoll *epoll, uint32_t fd, struct file *target,
+static err_t add_epoll(struct epoll *epoll, uint32_t fd, struct object *target,
 		       const struct fs_epoll_event *event)
 {
 	err_t err = -ELOOP;
 	sched_mutex_lock(&topology_lock);
-	if (depth_above(epoll) + depth_below(target->data, epoll, 1) <= NESTS_MAX) {
+	if (depth_above(epoll) + depth_below(epoll_of(target), epoll, 1) <= NESTS_MAX) {
 		sched_mutex_lock(&epoll->lock);
 		err = ctl_locked(epoll, FS_EPOLL_ADD, fd, target, event);
 		sched_mutex_unlock(&epoll->lock);
@@ -267,13 +275,19 @@ static err_t add_epoll(struct epoll *epoll, uint32_t fd, struct file *target,
 	return err;
 }
 
-err_t fs_epoll_ctl(struct file *file, enum fs_epoll_op op, uint32_t fd, struct file *target,
+static bool is_pollable(struct object *object)
+{
+	struct file *file = file_of(object);
+	return file ? file->ops->poll != NULL : object->ops->poll != NULL;
+}
+
+err_t fs_epoll_ctl(struct file *file, enum fs_epoll_op op, uint32_t fd, struct object *target,
 		   const struct fs_epoll_event *event)
 {
-	struct epoll *epoll = epoll_of(file);
-	if (!target->ops->poll)
+	struct epoll *epoll = epoll_of(&file->object);
+	if (!is_pollable(target))
 		return -EPERM;
-	if (!epoll || target == file)
+	if (!epoll || target == &file->object)
 		return -EINVAL;
 	bool is_exclusive = op == FS_EPOLL_ADD && (event->events & FS_EPOLL_EXCLUSIVE);
 	if (is_exclusive && (epoll_of(target) || (event->events & ~EXCLUSIVE_MAY_HAVE)))
@@ -286,15 +300,15 @@ err_t fs_epoll_ctl(struct file *file, enum fs_epoll_op op, uint32_t fd, struct f
 	return err;
 }
 
-/** An epoll that watches @file, or NULL. topology_lock: it stays. */
-static struct epoll *watcher_of(const struct file *file)
+/** An epoll that watches @object, or NULL. topology_lock: it stays. */
+static struct epoll *watcher_of(const struct object *object)
 {
-	struct watchers *watchers = watchers_of(file);
+	struct watchers *watchers = watchers_of(object);
 	struct epoll *epoll = NULL;
 	struct item *item;
 	spin_lock(&watchers->lock);
 	list_for_each_entry(item, &watchers->items, watcher) {
-		if (item->file == file) {
+		if (item->object == object) {
 			epoll = item->epoll;
 			break;
 		}
@@ -303,20 +317,31 @@ static struct epoll *watcher_of(const struct file *file)
 	return epoll;
 }
 
-void epoll_forget(struct file *file)
+/** No epoll watches @object, which ends, any more. */
+static void forget(struct object *object)
 {
 	struct epoll *epoll;
 	struct item *item;
-	if (!(load_relaxed(&file->object.flags) & FILE_IS_WATCHED))
-		return;
 	sched_mutex_lock(&topology_lock);
-	while ((epoll = watcher_of(file))) {
+	while ((epoll = watcher_of(object))) {
 		sched_mutex_lock(&epoll->lock);
-		while ((item = find_from(epoll, file, 0)) && item->file == file)
+		while ((item = find_from(epoll, object, 0)) && item->object == object)
 			drop(item);
 		sched_mutex_unlock(&epoll->lock);
 	}
 	sched_mutex_unlock(&topology_lock);
+}
+
+void epoll_forget(struct file *file)
+{
+	if (load_relaxed(&file->object.flags) & FILE_IS_WATCHED)
+		forget(&file->object);
+}
+
+void upcall_object_ends(struct object *object)
+{
+	if (!file_of(object)) // files have been here before
+		forget(object);
 }
 
 // ---- waiting --------------------------------------------------------------------------------------
@@ -381,7 +406,7 @@ static unsigned collect(struct epoll *epoll, struct fs_epoll_event *out, unsigne
 
 int64_t fs_epoll_wait(struct file *file, struct fs_epoll_event *out, unsigned max, nsec_t deadline)
 {
-	struct epoll *epoll = epoll_of(file);
+	struct epoll *epoll = epoll_of(&file->object);
 	if (!epoll)
 		return -EINVAL;
 	for (;;) {

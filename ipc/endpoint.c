@@ -33,6 +33,7 @@
 #include <object/fdtable.h>
 #include <sched/sched.h>
 #include <uapi/errno.h>
+#include <uapi/poll.h>
 
 static struct slab_cache *endpoint_cache;
 
@@ -142,6 +143,7 @@ static void close_endpoint(struct endpoint *ep)
 		ipc_complete(thread, -EBADF, 0);
 	}
 	spin_unlock_irqrestore(&ep->lock, flags);
+	poll_notify(&ep->poll, POLLHUP);
 }
 
 static void endpoint_grant_new(struct object *object, uint32_t rights)
@@ -192,12 +194,30 @@ static void endpoint_destroy(struct object *object)
 	struct endpoint *ep = container_of(object, struct endpoint, object);
 	close_endpoint(ep);
 	ipc_detach(ep);
+	poll_source_destroy(&ep->poll, POLLHUP);
 	quiesce_defer(&ep->quiesce, free_endpoint);
+}
+
+/** A bound notification may be attached here: it is told of senders without the lock. */
+static void tell_of_sender(struct endpoint *ep)
+{
+	poll_notify(&ep->poll, POLLIN | POLLRDNORM);
+}
+
+static uint32_t endpoint_poll(struct object *object, struct poll_entry *entry)
+{
+	struct endpoint *ep = container_of(object, struct endpoint, object);
+	poll_link(&ep->poll, entry);
+	irqflags_t flags = spin_lock_irqsave(&ep->lock);
+	uint32_t events = ep->is_closed ? POLLHUP : list_is_empty(&ep->senders) ? 0 : POLLIN | POLLRDNORM;
+	spin_unlock_irqrestore(&ep->lock, flags);
+	return events;
 }
 
 static const struct object_ops endpoint_ops = {
 	.name = "endpoint",
 	.destroy = endpoint_destroy,
+	.poll = endpoint_poll,
 	.grant_new = endpoint_grant_new,
 	.grant_gone = endpoint_grant_gone,
 };
@@ -212,6 +232,7 @@ err_t ipc_endpoint_create(struct grant **grant)
 	ep->is_closed = false;
 	ep->is_notified = false;
 	ep->notification = NULL;
+	poll_source_init(&ep->poll);
 	err_t err = grant_create(&ep->object, OBJECT_ENDPOINT | IPC_RIGHTS_ALL, 0, sizeof(*ep), grant);
 	if (err)
 		slab_free(endpoint_cache, ep);
@@ -273,6 +294,8 @@ static err_t block(struct endpoint *ep, struct grant *grant, enum ipc_state stat
 	enqueue(state == IPC_SENDING ? &ep->senders : &ep->receivers, self);
 	sched_prepare_block();
 	spin_unlock(&ep->lock);
+	if (state == IPC_SENDING)
+		tell_of_sender(ep); // which stays: interrupts are off
 	sched_block_user();
 }
 
@@ -351,6 +374,8 @@ static void put_back(struct endpoint *ep, struct thread *thread, enum ipc_state 
 		sched_wake(thread);
 	}
 	spin_unlock_irqrestore(&ep->lock, flags);
+	if (is_sender)
+		tell_of_sender(ep);
 	object_put(&ep->object);
 }
 

@@ -32,7 +32,7 @@ SYSCALL1(epoll_create1, uint32_t, flags)
 SYSCALL4(epoll_ctl, uint32_t, epfd, int, op, uint32_t, fd, uaddr_t, at)
 {
 	struct abi_epoll_event in = {0};
-	struct file_ref epoll, target;
+	struct file_ref epoll;
 	if (op != FS_EPOLL_DEL && mm_copy_in(&in, at, sizeof(in)))
 		return -EFAULT;
 	if (op < FS_EPOLL_ADD || op > FS_EPOLL_MOD)
@@ -41,10 +41,11 @@ SYSCALL4(epoll_ctl, uint32_t, epfd, int, op, uint32_t, fd, uaddr_t, at)
 	if (err)
 		return err;
 	struct fs_epoll_event event = {in.events, in.data};
-	err = file_ref_take(fd, 0, &target);
-	if (!err) {
-		err = fs_epoll_ctl(epoll.file, (enum fs_epoll_op)op, fd, target.file, &event);
-		file_ref_drop(&target);
+	struct object *target = fd_lookup_object(current_thread()->object.fds, fd);
+	err = -EBADF;
+	if (target) {
+		err = fs_epoll_ctl(epoll.file, (enum fs_epoll_op)op, fd, target, &event);
+		object_put(target);
 	}
 	file_ref_drop(&epoll);
 	return err;

@@ -14,6 +14,7 @@
 #include <object/grant.h>
 #include <object/init.h>
 #include <uapi/errno.h>
+#include <uapi/ipc.h>
 
 static struct spinlock tree_lock = SPINLOCK_INIT;
 static struct slab_cache *grant_cache;
@@ -36,7 +37,6 @@ static void grant_init(struct grant *grant, struct object *object, uint32_t righ
 	grant->terms = NULL;
 	grant->account = NULL;
 	grant->charged = 0;
-	grant->is_embedded = false;
 }
 
 // ---- terms --------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ static void discard(struct grant *grant)
 void grant_init_embedded(struct grant *grant, struct object *object, uint32_t type_and_rights)
 {
 	grant_init(grant, object, type_and_rights, 0);
-	grant->is_embedded = true;
+	grant->charged = GRANT_EMBEDDED; // freed with it
 }
 
 /** Tree lock. */
@@ -227,6 +227,14 @@ err_t grant_derive(struct grant *parent, uint32_t rights, uint64_t badge, struct
 	return grant_derive_on(parent, rights, badge, NULL, child);
 }
 
+err_t grant_check_passing(struct grant *grant)
+{
+	uint32_t rights = load_relaxed(&grant->rights), type = rights & OBJECT_TYPE_MASK;
+	if (!rights)
+		return -EBADF;
+	return type == OBJECT_FILE || (type != OBJECT_REPLY && (rights & IPC_RIGHT_GRANT)) ? 0 : -EPERM;
+}
+
 static void free_grant(struct quiesce *head)
 {
 	struct grant *grant = container_of(head, struct grant, quiesce);
@@ -253,9 +261,10 @@ static struct grant *grant_release(struct grant *grant)
 		list_remove(&grant->sibling);
 		spin_unlock_irqrestore(&tree_lock, flags);
 	}
-	account_uncharge(grant->account, grant->charged);
-	if (!grant->is_embedded)
+	if (grant->charged != GRANT_EMBEDDED) {
+		account_uncharge(grant->account, grant->charged);
 		quiesce_defer(&grant->quiesce, free_grant);
+	}
 	object_put(object);
 	return parent;
 }

@@ -4,6 +4,7 @@
 // A watch is ended by its owner or by the end of its object, whoever is first under watch_lock. While
 // watch->object is not NULL under the lock, the object's destroy() has not begun, so its poll source
 // exists. Order of locks: watch_lock, then the source's.
+#include <kernel/upcall.h>
 #include <lib/hash.h>
 #include <object/object.h>
 #include <object/poll.h>
@@ -65,6 +66,7 @@ bool poll_watch_is_on(struct poll_watch *watch, const struct object *object)
 void poll_forget(struct object *object)
 {
 	struct poll_watch *watch, *next;
+	upcall_object_ends(object);
 	spin_lock(&watch_lock);
 	struct list *bucket = bucket_of(object);
 	list_for_each_entry_safe(watch, next, bucket, node) {

@@ -216,7 +216,7 @@ struct fs_epoll_event {
 enum fs_epoll_op { FS_EPOLL_ADD = 1, FS_EPOLL_DEL = 2, FS_EPOLL_MOD = 3 };
 must_check err_t fs_epoll_create(struct file **file);
 /** Add, change or remove @target by its descriptor @fd; @event is NULL for FS_EPOLL_DEL. */
-must_check err_t fs_epoll_ctl(struct file *file, enum fs_epoll_op op, uint32_t fd, struct file *target,
+must_check err_t fs_epoll_ctl(struct file *file, enum fs_epoll_op op, uint32_t fd, struct object *target,
 			      const struct fs_epoll_event *event);
 /** Up to @max events into @out: how many, 0 at @deadline (0: do not wait), -EINTR, -EINVAL (no epoll). */
 must_check int64_t fs_epoll_wait(struct file *file, struct fs_epoll_event *out, unsigned max,

@@ -6,6 +6,7 @@
 #include <kernel/lock.h>
 #include <lib/list.h>
 #include <object/grant.h>
+#include <object/poll.h>
 #include <uapi/ipc.h>
 
 struct notification;
@@ -15,13 +16,14 @@ struct thread;
 struct endpoint {
 	struct object object; // first: a grant's object pointer is the endpoint's
 	struct spinlock lock; // l
+	_Atomic uint32_t recv_grants; // living grants with IPC_RIGHT_RECV; closed at 0
 	struct list receivers; // threads in IPC_RECEIVING, FIFO within priority (l)
 	struct list senders; // threads in IPC_SENDING, FIFO within priority (l)
 	struct list claimed; // threads in IPC_CLAIMED that were in one of the two (l)
-	_Atomic uint32_t recv_grants; // living grants with IPC_RIGHT_RECV; closed at 0
 	uint32_t is_closed; // (l)
 	uint32_t is_notified; // bits of the notification wait for a receiver: not on the fast path (l)
 	struct notification *notification; // that receivers also get; holds a reference; NULL = none (l)
+	struct poll_source poll; // POLLIN: a sender is queued; POLLHUP: closed. Notified without the lock
 	struct quiesce quiesce; // its memory is freed when no look-up can lead to it
 };
 static_assert(CONFIG_DEBUG || sizeof(struct endpoint) + sizeof(struct grant) <= 256, "what an idle endpoint costs");

@@ -10,6 +10,7 @@ struct fdtable;
 struct file;
 struct grant;
 struct mm_space;
+struct object;
 struct process;
 struct thread;
 struct trapframe;
@@ -53,6 +54,8 @@ void upcall_ipc_interrupt(struct thread *thread);
 void upcall_fd_closed(struct fdtable *table, struct grant *grant);
 /** fs: @file, which has file_object_flags, is about to be released: locks and epolls let go of it. May sleep. */
 void upcall_file_ends(struct file *file);
+/** fs: @object, which is watched (OBJECT_WATCHED), is about to be destroyed: epolls let go of it. May sleep. */
+void upcall_object_ends(struct object *object);
 /** fs: @file, whose release has run, lets go of its name and vnode. May sleep. */
 void upcall_file_gone(struct file *file);
 

@@ -33,10 +33,10 @@ struct grant {
 	struct grant_terms *terms; // its own or its parent's; NULL = none. Holds a reference.
 	struct quiesce quiesce;
 	_Atomic uint32_t links; // children, and one for all refs; at 0 the grant is freed
-	uint32_t charged; // bytes, to account
+	uint32_t charged; // bytes, to account; GRANT_EMBEDDED: none, it is inside its object (files)
 	struct account *account; // who made it; NULL: nobody
-	bool is_embedded; // inside its object (files): freed with it
 };
+#define GRANT_EMBEDDED UINT32_MAX
 
 /** A root grant of a new object: takes over the caller's object reference (not on errors). refs 1. It and
  *  the object's @bytes are charged to current's account. -ENOMEM, -ENOSPC (account_charge()). */
@@ -99,6 +99,10 @@ static inline err_t grant_check(struct grant *grant, uint32_t type, uint32_t rig
 	uint32_t have = load_relaxed(&grant->rights);
 	return (have & OBJECT_TYPE_MASK & ~GRANT_LIMITED) != type ? -EBADF : rights & ~have ? -EPERM : 0;
 }
+
+/** May @grant be put into a queue, for another process? Files always, other objects with IPC_RIGHT_GRANT; a
+ *  reply right is for no queue. -EBADF (revoked), -EPERM. */
+must_check err_t grant_check_passing(struct grant *grant);
 
 /** Type and all bits of @wanted (type | rights) are there? False for revoked ones, and for limited ones
  *  if @wanted does not say so. */
