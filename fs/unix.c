@@ -136,6 +136,7 @@ struct file *unix_create_file(struct unix_socket *socket, uint32_t open_flags)
 	struct file *file = file_create(&socket_ops, O_RDWR | (open_flags & O_NONBLOCK), socket);
 	if (!file)
 		return NULL;
+	fetch_or_acq_rel(&file->object.flags, OBJECT_HOLDS_GRANTS);
 	file->is_stream = 1;
 	socket->file = file;
 	return file;

@@ -5,6 +5,7 @@
 // A message in a queue holds its grants. A queue that held, in turn, the right to receive from itself
 // would live for ever, so a port that is in a message holds no port, and one that holds a port goes
 // into no message: -ELOOP. Only grants that can receive count: without one of those the queue goes.
+// A Unix socket goes into no message: its queue may hold ports.
 #include "port.h"
 
 #include <mm/ucopy.h>
@@ -57,15 +58,6 @@ void port_release_grants(struct port *port, struct ipc_message *message)
 	message->grant_count = 0;
 }
 
-/** May @grant be put into a message? As for endpoints; but a reply right is for no queue. */
-static err_t check_grant(struct grant *grant)
-{
-	uint32_t rights = load_relaxed(&grant->rights), type = rights & OBJECT_TYPE_MASK;
-	if (!rights)
-		return -EBADF;
-	return type == OBJECT_FILE || (type != OBJECT_REPLY && (rights & IPC_RIGHT_GRANT)) ? 0 : -EPERM;
-}
-
 /** Put the descriptors of @block into @message for @port. What is in it counts also after an error. */
 static err_t take_grants(const struct ipc_block *block, struct port *port, struct ipc_message *message)
 {
@@ -75,7 +67,9 @@ static err_t take_grants(const struct ipc_block *block, struct port *port, struc
 		if (!grant)
 			return -EBADF;
 		struct port *inner = inner_port(grant);
-		err_t err = check_grant(grant);
+		err_t err = grant_check_passing(grant);
+		if (!err && (load_relaxed(&grant->object->flags) & OBJECT_HOLDS_GRANTS))
+			err = -ELOOP;
 		if (!err && inner)
 			err = nest(port, inner);
 		if (err) {

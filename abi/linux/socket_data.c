@@ -47,9 +47,10 @@ static err_t add_rights(const int32_t *fd, uint64_t count, struct fs_message_out
 		struct grant *grant = fd[i] >= 0 ? fd_lookup_get(fds(), (uint32_t)fd[i]) : NULL;
 		if (!grant)
 			return -EBADF;
-		if (grant_is_single(grant)) {
+		err_t err = grant_check_passing(grant);
+		if (err) {
 			grant_put(grant);
-			return -EPERM;
+			return err;
 		}
 		rights->grants[rights->count++] = grant;
 	}

@@ -28,7 +28,7 @@ static void free_file(struct quiesce *head)
 static void file_destroy(struct object *object)
 {
 	struct file *file = container_of(object, struct file, object);
-	if (unlikely(load_relaxed(&object->flags)))
+	if (unlikely(load_relaxed(&object->flags) & ~OBJECT_HOLDS_GRANTS))
 		upcall_file_ends(file);
 	if (file->ops->release)
 		file->ops->release(file);

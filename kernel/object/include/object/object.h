@@ -51,6 +51,7 @@ struct object {
 };
 
 #define OBJECT_WATCHED (1u << 31) // somebody is told of its end (object/poll.h)
+#define OBJECT_HOLDS_GRANTS (1u << 30) // in its queue, and it is no port: for no other kind of queue
 
 /** @object has no reference left: its watches are told and end. */
 void poll_forget(struct object *object);
