@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Runs a fuzz target (LLVMFuzzerTestOneInput) without libFuzzer: the seed files as they are, then COUNT
-// mutations of them, the same ones in every run. A fault is the sanitizers' to report; the input that
+// Runs a fuzz target (LLVMFuzzerTestOneInput) without libFuzzer: the seed files as they are, and COUNT
+// mutations of them in all, the same ones in every run. A fault is the sanitizers' to report; the input that
 // caused it is left in the file named by HALCYON_FUZZ_INPUT when that is set.
 //   fuzz-NAME COUNT SEEDFILE ...
 #include <stdint.h>
@@ -10,7 +10,7 @@
 
 #define INPUT_MAX (1 << 20)
 #define CHANGES_MAX 8
-#define LONG_RUNS 10000000 // of all seeds together, in the long size
+#define LONG_RUNS 10000000 // COUNT in the long size
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -113,7 +113,7 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	__sanitizer_set_death_callback(keep_input);
-	long count = getenv("HALCYON_LONG") ? LONG_RUNS / (argc - 2) + 1 : atol(argv[1]);
+	long count = (getenv("HALCYON_LONG") ? LONG_RUNS : atol(argv[1])) / (argc - 2) + 1;
 	for (int i = 2; i < argc; i++) {
 		size_t seed_size = read_file(argv[i], seed);
 		run(seed, seed_size);
