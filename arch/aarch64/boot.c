@@ -7,7 +7,10 @@
 #include <hal/cpu.h>
 #include <hal/dt.h>
 #include <hal/mmu.h>
+#include <hal/power.h>
 #include <hal/upcall.h>
+
+#define PANIC_STATUS 3
 
 paddr_t arch_image_base;
 unsigned arch_boot_el;
@@ -18,7 +21,7 @@ noreturn_fn void arch_boot(paddr_t fdt, unsigned boot_el, paddr_t image_base);
 static noreturn_fn void give_up(const char *text)
 {
 	arch_semihosting(4, text); // SYS_WRITE0
-	hal_cpu_halt();
+	hal_power_exit(PANIC_STATUS);
 }
 
 /** Make the blob reachable; false: there is none. */

@@ -86,8 +86,11 @@ void riscv_read_features(void)
 			}
 		}
 	}
-	if (!found)
-		features.has_fpu = features.has_sstc = false;
+	if (!found) { // nobody says what this hart has: FS stays 0 where there is no unit
+		csr_set(sstatus, SSTATUS_FS);
+		features.has_fpu = csr_read(sstatus) & SSTATUS_FS;
+		features.has_sstc = false;
+	}
 	riscv_features = features;
 }
 
