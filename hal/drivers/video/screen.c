@@ -96,9 +96,27 @@ static uint16_t glyph_of(uint16_t ch)
 	return screen.fallback;
 }
 
+/** draw_row() for the usual screen: pixels of 32 bits, one for each of the font's. */
+static void draw_row_of_words(vaddr_t at, const uint8_t *bits, bool is_line, uint32_t fg, uint32_t bg)
+{
+	volatile uint32_t *to = (volatile uint32_t *)at;
+	for (unsigned left = screen.font.width; left > 0;) {
+		unsigned n = min(left, 8u);
+		uint32_t set = is_line ? 0xff : *bits++;
+		for (unsigned i = 0; i < n; i++)
+			to[i] = set << i & 0x80 ? fg : bg;
+		to += n;
+		left -= n;
+	}
+}
+
 /** One row of a glyph's pixels, @scale lines of them. */
 static void draw_row(vaddr_t at, const uint8_t *bits, bool is_line, uint32_t fg, uint32_t bg)
 {
+	if (screen.fb.bytes_per_pixel == 4 && screen.scale == 1) {
+		draw_row_of_words(at, bits, is_line, fg, bg);
+		return;
+	}
 	for (unsigned line = 0; line < screen.scale; line++, at += screen.fb.pitch) {
 		vaddr_t pixel = at;
 		for (unsigned x = 0; x < screen.font.width; x++) {
