@@ -4,14 +4,23 @@
 // and a preemption on the way to user mode, which is what happens in all other cases.
 #include "internal.h"
 
+void ipc_leave_to(struct hal_percpu *cpu, struct thread *prev, struct thread *next)
+{
+	struct mm_space *space = next->mm.space;
+	hal_context_set_user(&prev->context);
+	if (likely(mm_space_is_fast(cpu, space)))
+		mm_space_activate_fast(cpu, space);
+	else
+		mm_space_activate(space);
+	hal_context_swap_tls(&prev->context, &next->context);
+	hal_context_enter_other(next->tf, &prev->on_cpu);
+}
+
 void ipc_wake_direct(struct thread *next)
 {
 	struct hal_percpu *cpu = hal_percpu();
 	struct thread *self = cpu->current;
-	if (!mm_space_is_fast(cpu, next->mm.space) || !sched_give_way(cpu, self, next)) {
-		sched_wake(next);
-		return;
-	}
-	ipc_switch_to(cpu, self, next);
-	hal_context_enter_other(next->tf, &self->on_cpu);
+	if (sched_give_way(cpu, self, next))
+		ipc_leave_to(cpu, self, next);
+	sched_wake(next);
 }

@@ -43,6 +43,7 @@ static void endpoint_constructor(void *memory)
 	spin_init(&ep->lock);
 	list_init(&ep->receivers);
 	list_init(&ep->senders);
+	list_init(&ep->servers);
 	list_init(&ep->claimed);
 }
 
@@ -78,16 +79,20 @@ bool ipc_claim_caller(struct thread *caller, void *holder)
 
 static void drop_reply_right(struct thread *server)
 {
-	struct thread *caller = server->ipc.reply_to;
-	server->ipc.reply_to = NULL;
+	struct thread *caller = load_relaxed(&server->ipc.reply_to);
+	store_relaxed(&server->ipc.reply_to, NULL);
 	if (caller && ipc_claim_caller(caller, server))
 		ipc_complete(caller, -EPIPE, IPC_TAG_TAKEN);
+	ipc_lend_back(server);
 }
 
 void ipc_thread_exit(void)
 {
 	ipc_args_end();
 	drop_reply_right(current_thread());
+	irqflags_t flags = hal_irq_save();
+	ipc_serve(NULL);
+	hal_irq_restore(flags);
 }
 
 static void end_endpoint_wait(struct thread *thread, err_t status)
@@ -95,10 +100,12 @@ static void end_endpoint_wait(struct thread *thread, err_t status)
 	struct endpoint *ep = load_acquire(&thread->ipc.endpoint);
 	if (!ep)
 		return;
+	struct thread *server = NULL;
 	spin_lock(&ep->lock);
 	uint32_t state = load_acquire(&thread->ipc.state);
 	bool is_queued = (state == IPC_SENDING || state == IPC_RECEIVING) &&
 			 load_relaxed(&thread->ipc.endpoint) == ep;
+	bool is_lender = is_queued && state == IPC_SENDING && ipc_servers_wait_for(ep, thread);
 	if (is_queued) {
 		list_remove(&thread->ipc.node);
 		ipc_complete(thread, status, 0);
@@ -108,8 +115,14 @@ static void end_endpoint_wait(struct thread *thread, err_t status)
 			; // it was saved, or taken back: another holder
 		if (holder)
 			ipc_complete(thread, status, IPC_TAG_TAKEN);
+		if (!((uintptr_t)holder & IPC_HOLDER_SAVED))
+			server = holder;
 	}
 	spin_unlock(&ep->lock);
+	if (is_lender)
+		ipc_lend_to_servers(ep);
+	if (server)
+		ipc_lend_back(server);
 }
 
 void ipc_end_wait(struct thread *thread, err_t status)
@@ -142,6 +155,7 @@ static void close_endpoint(struct endpoint *ep)
 		list_remove(&thread->ipc.node);
 		ipc_complete(thread, -EBADF, 0);
 	}
+	ipc_serve_none(ep);
 	spin_unlock_irqrestore(&ep->lock, flags);
 	poll_notify(&ep->poll, POLLHUP);
 }
@@ -241,12 +255,10 @@ err_t ipc_endpoint_create(struct grant **grant)
 
 // ---- blocking -----------------------------------------------------------------------------------
 
-/** Queue order: better band first, real time by priority, all else of a band by arrival. */
+/** Queue order: by rank, all of a fair band by arrival. */
 static bool goes_before(const struct thread *a, const struct thread *b)
 {
-	if (a->sched.band != b->sched.band)
-		return a->sched.band < b->sched.band;
-	return a->sched.band == BAND_REALTIME && a->sched.rt_priority > b->sched.rt_priority;
+	return load_relaxed(&a->sched.rank) > load_relaxed(&b->sched.rank);
 }
 
 static void enqueue(struct list *queue, struct thread *thread)
@@ -291,11 +303,20 @@ static err_t block(struct endpoint *ep, struct grant *grant, enum ipc_state stat
 		spin_unlock_irqrestore(&ep->lock, flags);
 		return ipc_is_disturbed(self) ? ipc_back_out() : -EBADF;
 	}
-	enqueue(state == IPC_SENDING ? &ep->senders : &ep->receivers, self);
+	bool is_lender = false;
+	if (state == IPC_SENDING) {
+		enqueue(&ep->senders, self);
+		is_lender = self->ipc.wants_reply && ipc_servers_wait_for(ep, self);
+	} else {
+		enqueue(&ep->receivers, self);
+		store_relaxed(&self->ipc.serves_fast, load_relaxed(&self->ipc.serves));
+	}
 	sched_prepare_block();
 	spin_unlock(&ep->lock);
 	if (state == IPC_SENDING)
 		tell_of_sender(ep); // which stays: interrupts are off
+	if (unlikely(is_lender))
+		ipc_lend_to_servers(ep); // of which none goes before the next switch
 	sched_block_user();
 }
 
@@ -395,14 +416,30 @@ static err_t find_again(const struct trapframe *tf, uint32_t right, struct endpo
 
 // ---- sending ------------------------------------------------------------------------------------
 
-/** current's request has been taken: block until the reply (prepared;
- *  @ep's lock held, released). A signal that came before ipc.state could be seen is found in
- *  `pending` here, and ends the wait as TAKEN. */
-noreturn_fn static void await_reply(struct endpoint *ep)
+/** Block current, whose request @server, off the queue and CLAIMED, has got, until the reply (@ep's lock held,
+ *  released): with a switch to it if it may run here, as in the fast path. A signal that came before
+ *  ipc.state could be seen is found in `pending` here, and ends the wait as TAKEN. */
+noreturn_fn static void await_reply(struct endpoint *ep, struct thread *server)
 {
-	struct thread *self = current_thread();
+	struct hal_percpu *cpu = hal_percpu();
+	struct thread *self = cpu->current;
 	fence_seq_cst();
+	if (unlikely(load_relaxed(&server->sched.rank) < load_relaxed(&self->sched.rank))) {
+		spin_unlock(&ep->lock);
+		ipc_lend(server);
+		spin_lock(&ep->lock);
+	}
 	bool is_pending = ipc_is_disturbed(self);
+	bool is_over = load_relaxed(&self->ipc.server) != server; // a deadline or a signal was quicker
+	if (!is_pending && !is_over && !load_relaxed(&server->pending) && sched_direct_ok(cpu, self, server)) {
+		sched_direct_switch(cpu, self, server);
+		store_release(&server->ipc.state, IPC_IDLE);
+		spin_unlock(&ep->lock);
+		ipc_leave_to(cpu, self, server);
+	}
+	if (!is_over)
+		sched_prepare_block(); // before the server can reply
+	wake_with_message(server);
 	spin_unlock(&ep->lock);
 	if (is_pending)
 		upcall_ipc_interrupt(self);
@@ -417,7 +454,7 @@ static void hand_to_receiver(struct endpoint *ep, struct thread *receiver, uint6
 	struct thread *self = current_thread();
 	ipc_copy_request(receiver->tf, self->tf, self->proc.ids, badge);
 	ipc_copy_args(receiver->tf, self);
-	receiver->ipc.reply_to = wants_reply ? self : NULL;
+	store_relaxed(&receiver->ipc.reply_to, wants_reply ? self : NULL);
 	if (!wants_reply) {
 		store_release(&receiver->ipc.state, IPC_IDLE);
 		spin_unlock(&ep->lock);
@@ -429,14 +466,13 @@ static void hand_to_receiver(struct endpoint *ep, struct thread *receiver, uint6
 		hal_irq_restore(flags);
 		return;
 	}
+	store_relaxed(&receiver->ipc.state, IPC_CLAIMED);
 	store_relaxed(&self->ipc.endpoint, ep);
 	if (self->ipc.args)
 		ipc_args_block(self);
 	store_relaxed(&self->ipc.state, IPC_AWAITING_REPLY);
 	store_release(&self->ipc.server, receiver);
-	sched_prepare_block(); // before the receiver can reply
-	wake_with_message(receiver);
-	await_reply(ep);
+	await_reply(ep, receiver);
 }
 
 /** The same, with more than registers hold (not locked). False: it came to nothing because of
@@ -574,11 +610,11 @@ static void take_request(struct thread *sender)
 	ipc_copy_request(self->tf, sender->tf, sender->proc.ids, sender->ipc.badge);
 	ipc_copy_args(self->tf, sender);
 	if (sender->ipc.wants_reply) {
-		self->ipc.reply_to = sender;
+		store_relaxed(&self->ipc.reply_to, sender);
 		await_holder(sender, self);
 		return;
 	}
-	self->ipc.reply_to = NULL;
+	store_relaxed(&self->ipc.reply_to, NULL);
 	hal_tf_set_result(sender->tf, 0);
 	wake_with_message(sender);
 }
@@ -590,8 +626,10 @@ static void take_cargo(struct thread *sender, struct ipc_cargo *cargo)
 	bool wants_reply = sender->ipc.wants_reply;
 	ipc_cargo_commit(cargo);
 	take_request(sender);
-	if (wants_reply)
-		end_if_disturbed(sender, deadline);
+	if (!wants_reply)
+		return;
+	end_if_disturbed(sender, deadline);
+	ipc_lend(current_thread());
 }
 
 /** The same for one whose message is more than registers. False: it came to nothing because of
@@ -638,6 +676,7 @@ static bool try_receive(struct trapframe *tf, enum ipc_mode mode, err_t *err)
 		return true;
 	}
 	struct endpoint *ep = ipc_endpoint_of(grant);
+	ipc_serve(ep);
 	spin_lock(&ep->lock);
 	if (unlikely(ep->is_notified))
 		return ipc_take_notification(tf, ep, flags);
@@ -649,7 +688,10 @@ static bool try_receive(struct trapframe *tf, enum ipc_mode mode, err_t *err)
 	if (sender) {
 		list_remove(&sender->ipc.node);
 		take_request(sender);
+		bool is_better = ipc_servers_wait_for(ep, sender);
 		spin_unlock_irqrestore(&ep->lock, flags);
+		if (unlikely(is_better))
+			ipc_lend(current_thread());
 	} else if (ep->is_closed || mode == IPC_TRY) {
 		*err = ep->is_closed ? -EBADF : -EAGAIN;
 		spin_unlock_irqrestore(&ep->lock, flags);
@@ -736,11 +778,14 @@ err_t ipc_answer(const struct trapframe *tf, struct thread *caller, void *holder
 static err_t reply(const struct trapframe *tf)
 {
 	struct thread *self = current_thread();
-	if (!self->ipc.reply_to)
+	struct thread *caller = load_relaxed(&self->ipc.reply_to);
+	if (!caller)
 		return hal_tf_ipc_tag(tf) >> 33 ? -EINVAL : -ESRCH;
-	err_t err = ipc_answer(tf, self->ipc.reply_to, self);
-	if (!err || err == -EPIPE)
-		self->ipc.reply_to = NULL;
+	err_t err = ipc_answer(tf, caller, self);
+	if (!err || err == -EPIPE) {
+		store_relaxed(&self->ipc.reply_to, NULL);
+		ipc_lend_back(self);
+	}
 	return err;
 }
 

@@ -21,12 +21,22 @@ static no_inline struct upcall_resume slow_path(struct trapframe *tf)
 	return (struct upcall_resume){tf, NULL};
 }
 
+/** @next is a blocked thread of the user kind that may run here, now, instead of @self. */
+static always_inline bool may_switch_to(struct hal_percpu *cpu, struct thread *self, struct thread *next)
+{
+	return sched_direct_ok(cpu, self, next) && mm_space_is_fast(cpu, next->mm.space) &&
+	       !load_relaxed(&next->pending);
+}
+
 /** Run @next here instead of @prev, which is in the user kind from now on: everything but the frame,
  *  which entry code swaps. */
 static always_inline struct upcall_resume switch_to(struct hal_percpu *cpu, struct thread *prev,
 						    struct thread *next)
 {
-	ipc_switch_to(cpu, prev, next);
+	hal_context_set_user(&prev->context);
+	if (next->mm.space != prev->mm.space)
+		mm_space_activate_fast(cpu, next->mm.space);
+	hal_context_swap_tls(&prev->context, &next->context);
 	return (struct upcall_resume){next->tf, &prev->on_cpu};
 }
 
@@ -47,7 +57,7 @@ struct upcall_resume upcall_ipc_call(struct trapframe *tf)
 		return slow_path(tf);
 	struct list *first = ep->receivers.next;
 	struct thread *server = list_entry(first, struct thread, ipc.node);
-	if (unlikely(first == &ep->receivers || !ipc_may_switch_to(cpu, self, server))) {
+	if (unlikely(first == &ep->receivers || !may_switch_to(cpu, self, server))) {
 		spin_unlock(&ep->lock);
 		return slow_path(tf);
 	}
@@ -64,7 +74,7 @@ struct upcall_resume upcall_ipc_call(struct trapframe *tf)
 	// ---- point of no return ----
 	ep->receivers.next = first->next; // its node is linked anew before it is looked at again
 	first->next->prev = &ep->receivers;
-	server->ipc.reply_to = self;
+	store_relaxed(&server->ipc.reply_to, self);
 	store_relaxed(&self->ipc.server, server);
 	ipc_copy_request(server->tf, tf, self->proc.ids, grant->badge);
 	sched_direct_switch(cpu, self, server);
@@ -77,7 +87,7 @@ struct upcall_resume upcall_ipc_call(struct trapframe *tf)
 struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 {
 	struct hal_percpu *cpu = hal_percpu();
-	struct thread *self = cpu->current, *caller = self->ipc.reply_to;
+	struct thread *self = cpu->current, *caller = load_relaxed(&self->ipc.reply_to);
 	uint64_t tag = hal_tf_ipc_tag(tf), fd = hal_tf_ipc_fd(tf);
 	struct grant *_Atomic *slots = load_dependent(&self->object.fds->slots);
 
@@ -89,10 +99,11 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 	struct endpoint *ep = ipc_endpoint_of(grant);
 	if (unlikely(!spin_trylock(&ep->lock)))
 		return slow_path(tf);
-	// A queued sender would have to be taken now; a second waiting receiver has its turn first.
-	if (unlikely(!list_is_empty(&ep->senders) || !list_is_empty(&ep->receivers) ||
+	// A queued sender would have to be taken now; a second waiting receiver has its turn first; what
+	// callers lent is given back (inherit.c).
+	if (unlikely(load_relaxed(&self->ipc.serves_fast) != ep || !list_is_empty(&ep->senders) || !list_is_empty(&ep->receivers) ||
 		     ep->is_closed | ep->is_notified || !load_relaxed(&grant->rights) ||
-		     !ipc_may_switch_to(cpu, self, caller))) {
+		     !may_switch_to(cpu, self, caller))) {
 		spin_unlock(&ep->lock);
 		return slow_path(tf);
 	}
@@ -109,7 +120,7 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 	}
 
 	// ---- point of no return: the reply right is used ----
-	self->ipc.reply_to = NULL;
+	store_relaxed(&self->ipc.reply_to, NULL);
 	list_push_back(&ep->receivers, &self->ipc.node);
 	ipc_copy_reply(caller->tf, tf);
 	sched_direct_switch(cpu, self, caller);

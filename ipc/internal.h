@@ -70,27 +70,37 @@ must_check err_t ipc_answer(const struct trapframe *tf, struct thread *caller, v
 
 // ---- direct.c -------------------------------------------------------------------------------------
 
-/** @next is a blocked thread of the user kind that may run here, now, instead of @self. */
-static always_inline bool ipc_may_switch_to(struct hal_percpu *cpu, struct thread *self, struct thread *next)
-{
-	return sched_direct_ok(cpu, self, next) && mm_space_is_fast(cpu, next->mm.space) &&
-	       !load_relaxed(&next->pending);
-}
-
-/** @prev, which is in the user kind from now on, makes way for @next, which is current: everything but the
- *  frame. */
-static always_inline void ipc_switch_to(struct hal_percpu *cpu, struct thread *prev, struct thread *next)
-{
-	hal_context_set_user(&prev->context);
-	if (next->mm.space != prev->mm.space)
-		mm_space_activate_fast(cpu, next->mm.space);
-	hal_context_swap_tls(&prev->context, &next->context);
-}
+/** Leave current's stack, and with it @prev, which is of the user kind from now on and has nothing else to do
+ *  here, for @next, which is current already. Interrupts off, no lock held. */
+noreturn_fn void ipc_leave_to(struct hal_percpu *cpu, struct thread *prev, struct thread *next);
 
 /** Wake @next, blocked in the user kind, whose operation is complete and IDLE. If it goes before current,
  *  here and at once, this switches to it and does not return: current's frame is complete, and current
  *  has nothing else to do. Interrupts off, no lock held. */
 void ipc_wake_direct(struct thread *next);
+
+// ---- inherit.c ------------------------------------------------------------------------------------
+
+/** Give @server the rank that its callers have now, or take it back; and whom it waits for, and so on. No
+ *  endpoint's lock held. Any context. */
+void ipc_lend(struct thread *server);
+/** The same for all who serve @ep. */
+void ipc_lend_to_servers(struct endpoint *ep);
+extern struct spinlock ipc_lending;
+/** @server, whose reply right has gone, keeps nothing of what was lent for it. */
+static inline void ipc_lend_back(struct thread *server)
+{
+	fence_seq_cst();
+	if (unlikely(load_relaxed(&server->ipc.callers.floor) | spin_is_locked(&ipc_lending)))
+		ipc_lend(server);
+}
+
+/** Would @caller's coming or going change the rank of a server of @ep? Lock held. */
+bool ipc_servers_wait_for(struct endpoint *ep, const struct thread *caller);
+/** current receives at @ep from now on; NULL: nowhere. Interrupts off. */
+void ipc_serve(struct endpoint *ep);
+/** @ep ends (lock held). */
+void ipc_serve_none(struct endpoint *ep);
 
 // ---- reply.c --------------------------------------------------------------------------------------
 

@@ -20,6 +20,12 @@ struct ipc_reply {
 
 static struct slab_cache *reply_cache;
 
+/** What a caller's `server` is while @object is the right to reply. */
+static void *holder_of(struct object *object)
+{
+	return (char *)object + IPC_HOLDER_SAVED;
+}
+
 void ipc_reply_init(void)
 {
 	reply_cache = slab_cache_create("ipc-reply", sizeof(struct ipc_reply), 16);
@@ -39,7 +45,7 @@ static void reply_grant_gone(struct object *object, uint32_t rights)
 {
 	struct thread *caller = container_of(object, struct ipc_reply, object)->caller;
 	(void)rights;
-	if (ipc_claim_caller(caller, object))
+	if (ipc_claim_caller(caller, holder_of(object)))
 		ipc_complete(caller, -EPIPE, IPC_TAG_TAKEN);
 }
 
@@ -65,7 +71,7 @@ static err_t create(struct thread *caller, struct grant **grant)
 
 int ipc_reply_save(void)
 {
-	struct thread *self = current_thread(), *caller = self->ipc.reply_to;
+	struct thread *self = current_thread(), *caller = load_relaxed(&self->ipc.reply_to);
 	struct fdtable *fds = self->object.fds;
 	if (!caller)
 		return -ESRCH;
@@ -79,8 +85,10 @@ int ipc_reply_save(void)
 		return fd;
 	}
 	void *expected = self;
-	self->ipc.reply_to = NULL;
-	if (cas_acq_rel(&caller->ipc.server, &expected, grant->object)) {
+	store_relaxed(&self->ipc.reply_to, NULL);
+	bool is_saved = cas_acq_rel(&caller->ipc.server, &expected, holder_of(grant->object));
+	ipc_lend_back(self);
+	if (is_saved) {
 		fd_fill(fds, (uint32_t)fd, grant);
 		return fd;
 	}
@@ -99,7 +107,7 @@ err_t ipc_reply_through(const struct trapframe *tf)
 	err_t err = grant_check(grant, OBJECT_REPLY, IPC_RIGHT_SEND);
 	if (!err) {
 		struct ipc_reply *reply = container_of(grant->object, struct ipc_reply, object);
-		err = ipc_answer(tf, reply->caller, reply);
+		err = ipc_answer(tf, reply->caller, holder_of(&reply->object));
 		if (!err || err == -EPIPE)
 			fd_close_moved(fds, (uint32_t)fd, grant); // it is used up
 	}

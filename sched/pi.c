@@ -45,7 +45,7 @@ static void insert(struct sched_pi *pi, struct thread *thread)
 /** @pi is among what its owner holds exactly while it may raise it. */
 static void link_to_owner(struct sched_pi *pi)
 {
-	bool can_raise = pi->owner && (!list_is_empty(&pi->waiters) || pi->floor);
+	bool can_raise = pi->owner && (!list_is_empty(&pi->waiters) || load_relaxed(&pi->floor));
 	if (can_raise == list_is_linked(&pi->held_node))
 		return;
 	if (can_raise)
@@ -66,7 +66,7 @@ static uint32_t rank_to_inherit(const struct thread *owner, uint64_t *key)
 		if (rank >= sched_rank(BAND_DEADLINE, 0) &&
 		    (!*key || (int64_t)(first->sched.deadline_key - *key) < 0))
 			*key = first->sched.deadline_key;
-		best = max(best, max(pi->floor, rank));
+		best = max(best, max(load_relaxed(&pi->floor), rank));
 	}
 	return best;
 }
@@ -173,7 +173,7 @@ struct thread *sched_pi_pass_on(struct sched_pi *pi)
 		best->sched.pi_blocked = NULL;
 	}
 	pi->owner = best;
-	pi->floor = 0;
+	store_relaxed(&pi->floor, 0);
 	link_to_owner(pi);
 	if (best)
 		refresh_chain(best);
@@ -188,7 +188,7 @@ void sched_pi_set_floor(struct sched_pi *pi, struct thread *owner, uint32_t rank
 	assert_irqs_off();
 	spin_lock(&pi_lock);
 	pi->owner = owner;
-	pi->floor = rank;
+	store_relaxed(&pi->floor, rank);
 	link_to_owner(pi);
 	refresh_chain(owner);
 	spin_unlock(&pi_lock);

@@ -61,6 +61,8 @@ static void init_common(struct thread *thread, const char *name)
 	timer_init(&thread->sleep_timer, sleep_timer_fired);
 	list_init(&thread->ipc.node);
 	list_init(&thread->ipc.pi_owned);
+	list_init(&thread->ipc.serving);
+	sched_pi_init(&thread->ipc.callers);
 	list_init(&thread->proc.node);
 	list_init(&thread->proc.sigqueue);
 	list_init(&thread->all_node);

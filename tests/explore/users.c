@@ -21,7 +21,7 @@ static struct thread *threads[USERS_MAX];
 static struct fdtable *fds;
 
 static void (*beside)(void *);
-static unsigned realtime; // bodies below this go before the others
+static unsigned realtime; // bit i: body i goes before the others
 
 struct fdtable *explore_user_fds(void)
 {
@@ -93,7 +93,7 @@ static void start(unsigned i, cpuid_t cpu)
 	thread->object.fds = fds;
 	bitmap_set(cpus.bits, cpu);
 	if (sched_set_affinity(thread, &cpus) ||
-	    (i < realtime && sched_set_policy(thread, SCHED_FIFO, 10)))
+	    ((realtime >> i & 1) && sched_set_policy(thread, SCHED_FIFO, 10)))
 		panic("no memory for a scenario");
 	explore_name(&thread->state, i ? "client.state" : "server.state");
 	explore_name(&thread->on_cpu, i ? "client.on_cpu" : "server.on_cpu");

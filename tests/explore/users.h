@@ -18,7 +18,7 @@ struct fdtable *explore_user_fds(void);
 /** In a setup: @fn runs beside the bodies, in a kernel thread on the last CPU. */
 void explore_beside(void (*fn)(void *));
 
-/** In a setup: bodies below @bodies have a real-time priority. */
+/** In a setup: the bodies of the bit mask @bodies have a real-time priority. */
 void explore_realtime(unsigned bodies);
 
 /** The thread that runs body @i, for scenarios that interrupt it. */

@@ -51,6 +51,8 @@ int wait_status(pid_t pid);
 void check_child(pid_t pid, const char *file, int line);
 #define CHECK_CHILD(pid) check_child((pid), __FILE__, __LINE__)
 
+/** The letter of /proc/PID/stat. */
+char process_state(pid_t pid);
 /** fork(); never fails. */
 pid_t check_fork(void);
 /** A new thread that must come into being. */

@@ -147,6 +147,18 @@ bool is_halcyon(void)
 	return syscall(IPC_NULL, 0, 0, 0, 0, 0, 0) == 0;
 }
 
+char process_state(pid_t pid)
+{
+	char path[64], text[256] = "";
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	int fd = open(path, O_RDONLY);
+	CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	char *end = strrchr(text, ')');
+	CHECK(end);
+	return end[2];
+}
+
 int64_t now_ns(clockid_t clock)
 {
 	struct timespec now;

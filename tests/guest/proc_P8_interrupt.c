@@ -24,23 +24,11 @@ static void set(int flags)
 static int pipes[2];
 static int *stage; // 1: the child is about to block
 
-static char state_of(pid_t pid)
-{
-	char path[64], text[256] = "";
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	int fd = open(path, O_RDONLY);
-	CHECK(fd >= 0 && read(fd, text, sizeof(text) - 1) > 0);
-	close(fd);
-	char *end = strrchr(text, ')');
-	CHECK(end);
-	return end[2];
-}
-
 static void until_asleep(pid_t pid)
 {
 	while (!__atomic_load_n(stage, __ATOMIC_ACQUIRE))
 		sched_yield();
-	while (state_of(pid) != 'S')
+	while (process_state(pid) != 'S')
 		sched_yield();
 }
 

@@ -19,6 +19,7 @@ struct endpoint {
 	_Atomic uint32_t recv_grants; // living grants with IPC_RIGHT_RECV; closed at 0
 	struct list receivers; // threads in IPC_RECEIVING, FIFO within priority (l)
 	struct list senders; // threads in IPC_SENDING, FIFO within priority (l)
+	struct list servers; // threads that received here last (l)
 	struct list claimed; // threads in IPC_CLAIMED that were in one of the two (l)
 	uint32_t is_closed; // (l)
 	uint32_t is_notified; // bits of the notification wait for a receiver: not on the fast path (l)

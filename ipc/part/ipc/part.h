@@ -5,6 +5,7 @@
 #include <hal/atomic.h>
 #include <lib/list.h>
 #include <lib/types.h>
+#include <sched/pi.h>
 #include <sched/wait.h>
 
 struct endpoint;
@@ -16,6 +17,8 @@ struct thread;
 /** Bit of thread.pending: an operation with an argument block has ended. Set before such a thread
  *  blocks, so that the fast path does not resume it and that it comes by ipc_args_end() on its way out. */
 #define IPC_PENDING (1u << 31)
+
+#define IPC_HOLDER_SAVED 1u // in ipc_part.server
 
 /** What the thread is doing in an endpoint operation. In any state but IDLE it is blocked in the user
  *  kind (or about to be, with the endpoint's lock held) and is ended by ipc_complete() only. */
@@ -42,12 +45,18 @@ struct ipc_part {
 	struct grant *grant;
 	uint64_t badge;
 	uint32_t is_revoked; // CLAIMED: meanwhile that grant has died (endpoint's lock)
-	/** AWAITING_REPLY: who may reply, a thread or a struct ipc_reply: only compared. Whoever changes it from its value to NULL by
+	/** AWAITING_REPLY: who may reply, a thread, or a struct ipc_reply's address plus IPC_HOLDER_SAVED.
+	 *  Whoever changes it from its value to NULL by
 	 *  compare-and-exchange (reply, death of the server, signal, kill) ends the wait. */
 	void *_Atomic server;
 	/** As a server: the caller of the last request, the one-shot reply right. Own thread only.
 	 *  Valid only while that thread's `server` is this thread: threads are type-stable memory. */
-	struct thread *reply_to;
+	struct thread *_Atomic reply_to;
+	/** As a server: of which endpoint, that is where it received last; and the same as long as nothing is
+	 *  lent to it, else NULL (that one's lock). */
+	struct endpoint *_Atomic serves, *_Atomic serves_fast;
+	struct list serving; // among that endpoint's servers (its lock)
+	struct sched_pi callers; // what they give it is its floor (inherit.c)
 	struct list pi_owned; // PI futexes that it owns and others wait for (futex_pi.c)
 	uint32_t is_pi_closed; // it ends: it can own none any more (lock of pi_owned)
 	/** The argument block of the present operation, NULL = none. Others look at it only while the

@@ -6,6 +6,7 @@
 // something owned, or hands it to one who does, takes it.
 #pragma once
 
+#include <hal/atomic.h>
 #include <lib/list.h>
 #include <lib/types.h>
 
@@ -16,7 +17,7 @@ struct sched_pi {
 	struct thread *owner; // meaningful while somebody waits, or floor is not 0 (pi)
 	struct list waiters; // by thread.sched.pi_node: best rank first, FIFO within one (pi)
 	struct list held_node; // in owner's sched.pi_held, while it may raise the owner (pi)
-	uint32_t floor; // rank that the owner is given besides; 0 = none (pi)
+	_Atomic uint32_t floor; // rank that the owner is given besides; 0 = none (pi)
 };
 #define SCHED_PI_INIT(name) \
 	{.waiters = LIST_INIT((name).waiters), .held_node = LIST_INIT((name).held_node)}
