@@ -8,6 +8,7 @@
 
 #include <fs/vnode.h>
 #include <hal/atomic.h>
+#include <hal/cpu.h>
 #include <kernel/assert.h>
 #include <kernel/time.h>
 #include <lib/string.h>
@@ -127,9 +128,15 @@ static inline struct fs_dentry *_Atomic *dentry_bucket(uint64_t hash)
 		__builtin_memcpy(&b_, (b), sizeof(type));                                                 \
 		a_ == b_;                                                                          \
 	})
-/** By words; the last one may overlap the one before. */
+/** By words, where these need no alignment; the last one may overlap the one before. */
 static inline bool is_same_text(const char *a, const char *b, size_t len)
 {
+	if (!HAL_CPU_UNALIGNED) {
+		const char *end = a + len;
+		while (a != end && *a == *b)
+			a++, b++;
+		return a == end;
+	}
 	if (len >= 8) {
 		size_t last = len - 8;
 		for (size_t i = 0; i < last; i += 8) {

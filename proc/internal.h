@@ -81,7 +81,6 @@ bool signal_is_ignored_locked(struct process *process, int signo);
 /** Take the next signal that is not in current's mask; false: none. Process lock held. */
 bool signal_dequeue_locked(uint64_t mask, struct siginfo *info);
 #define SIGNALS_STOP (SIGBIT(SIGSTOP) | SIGBIT(SIGTSTP) | SIGBIT(SIGTTIN) | SIGBIT(SIGTTOU))
-#define SIGNALS_FORCED (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
 #define SIGNALS_IGNORED_BY_DEFAULT                                                                 \
 	(SIGBIT(SIGCHLD) | SIGBIT(SIGURG) | SIGBIT(SIGWINCH) | SIGBIT(SIGCONT))
 #define SIG_DFL 0

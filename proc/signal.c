@@ -27,22 +27,6 @@ err_t signal_get_action(int signo, struct sigaction *action)
 	return 0;
 }
 
-err_t signal_exchange_action(int signo, struct sigaction *action)
-{
-	struct sighand *sighand = current_process()->sighand;
-	struct sigaction fresh = *action;
-	if (signo < 1 || signo > NSIG || (SIGBIT(signo) & SIGNALS_FORCED))
-		return -EINVAL;
-	fresh.mask &= ~SIGNALS_FORCED;
-	struct sigaction *slot = &sighand->actions[signo - 1];
-	// What waits and is ignored from now on is dropped when it is looked at.
-	spin_lock(&sighand->lock);
-	*action = *slot;
-	*slot = fresh;
-	spin_unlock(&sighand->lock);
-	return 0;
-}
-
 static void set_mask_and_awaited(uint64_t mask, uint64_t awaited)
 {
 	struct thread *self = current_thread();

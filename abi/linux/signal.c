@@ -38,11 +38,15 @@ SYSCALL4(rt_sigaction, int, signo, uaddr_t, new_at, uaddr_t, old_at, uint64_t, s
 	struct sigaction action;
 	if (size != SET_BYTES)
 		return -EINVAL;
-	err_t err = new_at ? get_action(new_at, &action) : 0;
-	if (unlikely(err))
-		return err;
-	err = new_at ? signal_exchange_action(signo, &action) : signal_get_action(signo, &action);
-	return err || !old_at ? err : put_action(old_at, &action);
+	if (likely(new_at)) {
+		if (unlikely(get_action(new_at, &action)))
+			return -EFAULT;
+		if (unlikely(signal_exchange_action(signo, &action)))
+			return -EINVAL;
+	} else if (signal_get_action(signo, &action)) {
+		return -EINVAL;
+	}
+	return old_at ? put_action(old_at, &action) : 0;
 }
 
 SYSCALL4(rt_sigprocmask, int, how, uaddr_t, set_at, uaddr_t, old_at, uint64_t, size)

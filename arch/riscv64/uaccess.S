@@ -265,7 +265,27 @@ hal_strncpy_from_user:
 	open_user
 	add	a3, a1, a2
 	mv	a4, a1
+	or	t0, a0, a1
+	andi	t0, t0, 7
+	bnez	t0, 1f
+	li	t3, 0x01010101
+	slli	t1, t3, 32
+	add	t3, t3, t1
+	slli	t4, t3, 7
+	addi	a5, a3, -8
 strncpy_first:
+// Aligned words while one fits; one with a zero byte is done again by bytes.
+3:	bgtu	a1, a5, 1f
+	ld	t0, 0(a1)
+	sub	t1, t0, t3
+	not	t2, t0
+	and	t1, t1, t2
+	and	t1, t1, t4
+	bnez	t1, 1f
+	sd	t0, 0(a0)
+	addi	a1, a1, 8
+	addi	a0, a0, 8
+	j	3b
 1:	beq	a1, a3, 2f
 	lbu	t0, 0(a1)
 	sb	t0, 0(a0)

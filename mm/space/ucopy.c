@@ -16,13 +16,13 @@ static size_t clip(uaddr_t addr, size_t len)
 	return addr >= HAL_USER_TOP ? 0 : min(len, (size_t)(HAL_USER_TOP - addr));
 }
 
-size_t mm_copy_in_partial(void *to, uaddr_t from, size_t len)
+size_t mm_copy_in_clipped(void *to, uaddr_t from, size_t len)
 {
 	len = clip(from, len);
 	return len - hal_copy_from_user(to, user(from), len);
 }
 
-size_t mm_copy_out_partial(uaddr_t to, const void *from, size_t len)
+size_t mm_copy_out_clipped(uaddr_t to, const void *from, size_t len)
 {
 	len = clip(to, len);
 	return len - hal_copy_to_user(user(to), from, len);

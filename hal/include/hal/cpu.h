@@ -37,4 +37,7 @@ bool hal_cpu_random(void *buf, size_t len);
 /** A counter that counts executed instructions as nearly as the CPU has one (benchmarks only). */
 static inline uint64_t hal_cpu_counter(void);
 
+/** HAL_CPU_UNALIGNED: whether kernel code loads words from any address (1) or is compiled to put them
+ *  together of bytes (0). */
+
 #include <arch/cpu.h>

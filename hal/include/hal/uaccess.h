@@ -16,7 +16,7 @@ size_t hal_clear_user(void *to, size_t len);
 /** Length of the string at @from without its NUL, at most @max (then no NUL was seen), copied to
  *  @to; -EFAULT. */
 int64_t hal_strncpy_from_user(char *to, const char *from, size_t max);
-/** Two words at an aligned address, one after the other: 0 or -EFAULT. */
+/** Two words, one after the other: 0 or -EFAULT. Aligned, unless HAL_CPU_UNALIGNED. */
 err_t hal_store_user_pair(uint64_t *to, uint64_t a, uint64_t b);
 /** Four of them. */
 err_t hal_load_user_quad(uint64_t *to, const uint64_t *from);

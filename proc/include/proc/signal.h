@@ -3,6 +3,7 @@
 #pragma once
 
 #include <proc/process.h>
+#include <uapi/errno.h>
 
 /** Send to a process or one thread, no permission check. 0, -EAGAIN (queue full), -ESRCH. Any thread
  *  context; not from interrupts. */
@@ -19,8 +20,27 @@ must_check err_t signal_tgkill(int64_t tgid, int64_t tid, const struct siginfo *
 bool signal_is_pending(void);
 
 must_check err_t signal_get_action(int signo, struct sigaction *action);
-/** Set *@action, which becomes what was there before. */
-must_check err_t signal_exchange_action(int signo, struct sigaction *action);
+#define SIGNALS_FORCED (SIGBIT(SIGKILL) | SIGBIT(SIGSTOP))
+/** Set *@action, which becomes what was there before. What waits and is ignored from now on is dropped
+ *  when it is looked at. */
+must_check static inline err_t signal_exchange_action(int signo, struct sigaction *action)
+{
+	struct sighand *sighand = current_process()->sighand;
+	if (signo < 1 || signo > NSIG || signo == SIGKILL || signo == SIGSTOP)
+		return -EINVAL;
+	struct sigaction *slot = &sighand->actions[signo - 1];
+	action->mask &= ~SIGNALS_FORCED;
+	spin_lock(&sighand->lock);
+	uint64_t handler = slot->handler, flags = slot->flags, restorer = slot->restorer,
+		 mask = slot->mask; // one by one, which compilers keep in registers
+	*slot = *action;
+	spin_unlock(&sighand->lock);
+	action->handler = handler;
+	action->flags = flags;
+	action->restorer = restorer;
+	action->mask = mask;
+	return 0;
+}
 /** @how: SIG_BLOCK 0, SIG_UNBLOCK 1, SIG_SETMASK 2. */
 must_check err_t signal_set_mask(int how, uint64_t set, uint64_t *old);
 uint64_t signal_pending_set(void);
@@ -41,4 +61,3 @@ void signal_return(struct trapframe *tf);
 /** Errors that a restartable system call returns instead of -EINTR: delivery turns them into a restart
  *  or into -EINTR, by SA_RESTART. Never seen by programs: -ERESTARTSYS (restart if SA_RESTART or no
  *  handler), -ERESTARTNOHAND and -ERESTART_RESTARTBLOCK (restart only if no handler ran). */
-#include <uapi/errno.h>

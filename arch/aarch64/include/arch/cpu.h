@@ -6,6 +6,8 @@
 /** The cycle counter runs (a PMU exists). Same on all CPUs: the boot CPU decides. */
 extern bool arch_has_pmu;
 
+#define HAL_CPU_UNALIGNED 1
+
 static inline void hal_cpu_relax(void)
 {
 	__asm__ volatile("yield" : : : "memory");

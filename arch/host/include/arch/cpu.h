@@ -6,6 +6,8 @@ void host_cpu_relax(void);
 void host_cpu_wait(void);
 uint64_t host_clock_read(void);
 
+#define HAL_CPU_UNALIGNED 1
+
 static inline void hal_cpu_relax(void)
 {
 	host_cpu_relax();

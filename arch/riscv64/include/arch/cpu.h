@@ -14,6 +14,8 @@ struct riscv_features {
 
 extern struct riscv_features riscv_features;
 
+#define HAL_CPU_UNALIGNED 0
+
 static inline void hal_cpu_relax(void)
 {
 	asm volatile(".4byte 0x0100000f" ::: "memory"); // pause (Zihintpause), a hint elsewhere

@@ -4,6 +4,8 @@
 
 #include <arch/msr.h>
 
+#define HAL_CPU_UNALIGNED 1
+
 static inline void hal_cpu_relax(void)
 {
 	__asm__ volatile("pause" : : : "memory");

@@ -3,6 +3,7 @@
 // nothing outside user space is ever read or written. May sleep (page faults).
 #pragma once
 
+#include <hal/cpu.h>
 #include <hal/mmu.h>
 #include <hal/uaccess.h>
 #include <lib/types.h>
@@ -31,11 +32,17 @@ must_check static inline err_t mm_copy_out(uaddr_t to, const void *from, size_t 
 	return likely(is_ok) ? 0 : -EFAULT;
 }
 
+/** Whether words can be moved to or from @addr, as quickly as that: see <hal/cpu.h>. */
+static inline bool mm_user_words_ok(uaddr_t addr, size_t len)
+{
+	return (HAL_CPU_UNALIGNED || is_aligned(addr, sizeof(uint64_t))) && mm_user_range_ok(addr, len);
+}
+
 /** Two words in registers: short of mm_copy_out(). */
 must_check static inline err_t mm_put_pair(uaddr_t to, uint64_t a, uint64_t b)
 {
 	uint64_t pair[2];
-	if (likely(is_aligned(to, sizeof(a)) && mm_user_range_ok(to, sizeof(pair))))
+	if (likely(mm_user_words_ok(to, sizeof(pair))))
 		return hal_store_user_pair((uint64_t *)(uintptr_t)to, a, b);
 	pair[0] = a;
 	pair[1] = b;
@@ -46,14 +53,14 @@ must_check static inline err_t mm_put_pair(uaddr_t to, uint64_t a, uint64_t b)
 /** Four words, for short structures of that size. */
 must_check static inline err_t mm_copy_in_quad(void *to, uaddr_t from)
 {
-	if (likely(is_aligned(from, sizeof(uint64_t)) && mm_user_range_ok(from, MM_QUAD)))
+	if (likely(mm_user_words_ok(from, MM_QUAD)))
 		return hal_load_user_quad(to, (const void *)(uintptr_t)from);
 	return mm_copy_in(to, from, MM_QUAD);
 }
 
 must_check static inline err_t mm_copy_out_quad(uaddr_t to, const void *from)
 {
-	if (likely(is_aligned(to, sizeof(uint64_t)) && mm_user_range_ok(to, MM_QUAD)))
+	if (likely(mm_user_words_ok(to, MM_QUAD)))
 		return hal_store_user_quad((void *)(uintptr_t)to, from);
 	return mm_copy_out(to, from, MM_QUAD);
 }
@@ -65,9 +72,21 @@ must_check static inline err_t mm_clear_user(uaddr_t to, size_t len)
 }
 
 
+size_t mm_copy_in_clipped(void *to, uaddr_t from, size_t len);
+size_t mm_copy_out_clipped(uaddr_t to, const void *from, size_t len);
 /** As much as can be read: bytes copied (may be short), for read(2) and write(2). */
-size_t mm_copy_in_partial(void *to, uaddr_t from, size_t len);
-size_t mm_copy_out_partial(uaddr_t to, const void *from, size_t len);
+static inline size_t mm_copy_in_partial(void *to, uaddr_t from, size_t len)
+{
+	if (likely(mm_user_range_ok(from, len)))
+		return len - hal_copy_from_user(to, (const void *)(uintptr_t)from, len);
+	return mm_copy_in_clipped(to, from, len);
+}
+static inline size_t mm_copy_out_partial(uaddr_t to, const void *from, size_t len)
+{
+	if (likely(mm_user_range_ok(to, len)))
+		return len - hal_copy_to_user((void *)(uintptr_t)to, from, len);
+	return mm_copy_out_clipped(to, from, len);
+}
 /** A string with its NUL into @to of @size bytes: length, -EFAULT, or -ENAMETOOLONG. */
 must_check err_t mm_copy_in_string(char *to, uaddr_t from, size_t size);
 must_check err_t mm_load_user32(uaddr_t from, uint32_t *value); // -EFAULT, -EINVAL if unaligned
