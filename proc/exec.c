@@ -195,30 +195,58 @@ static void image_drop(struct exec_image *image)
 	kfree(image);
 }
 
-/** The identity that a set-user-ID or set-group-ID program runs with. */
+/** May the program run with another identity than its caller's? *@mode: the bits of its file. */
+static err_t may_set_ids(struct exec_image *image, uint64_t *mode)
+{
+	struct fs_statfs fs;
+	*mode = image->stat.mode;
+	if (!(*mode & (FS_ISUID | FS_ISGID)) || current_process()->no_new_privs) {
+		*mode = 0;
+		return 0;
+	}
+	err_t err = fs_statfs_file(image->file, &fs);
+	if (!err && (fs.flags & ST_NOSUID))
+		*mode = 0;
+	return err;
+}
+
+/** The identity that a program runs with: another one if its file says so, saved ids as the effective ones; all
+ *  capabilities for root, whatever the caller gave up (unless no_new_privs), none for others, whatever it kept. */
 static err_t choose_cred(struct exec_image *image)
 {
-	struct cred *old = cred_current(), *cred;
-	struct fs_statfs fs;
-	uint64_t mode = image->stat.mode;
-	bool sets_uid = mode & FS_ISUID, sets_gid = (mode & FS_ISGID) && (mode & 010);
-	if ((!sets_uid && !sets_gid) || current_process()->no_new_privs)
-		return 0;
-	err_t err = fs_statfs_file(image->file, &fs);
-	if (err || (fs.flags & ST_NOSUID))
+	const struct cred *old = cred_current();
+	uint64_t mode;
+	err_t err = may_set_ids(image, &mode);
+	if (err)
 		return err;
-	cred = image->cred = cred_copy(old);
+	uint32_t euid = mode & FS_ISUID ? (uint32_t)image->stat.uid : old->euid;
+	uint32_t egid = (mode & FS_ISGID) && (mode & 010) ? (uint32_t)image->stat.gid : old->egid;
+	uint64_t permitted = euid == 0 || old->uid == 0 ? old->cap_bounding : 0;
+	if (current_process()->no_new_privs)
+		permitted &= old->cap_permitted;
+	uint64_t effective = euid == 0 ? permitted : 0;
+	if (euid == old->euid && euid == old->suid && egid == old->egid && egid == old->sgid &&
+	    permitted == old->cap_permitted && effective == old->cap_effective && !(old->securebits & CRED_KEEP_CAPS))
+		return 0;
+	struct cred *cred = image->cred = cred_copy(old);
 	if (!cred)
 		return -ENOMEM;
-	if (sets_uid)
-		cred->euid = (uint32_t)image->stat.uid;
-	if (sets_gid)
-		cred->egid = (uint32_t)image->stat.gid;
-	cred->suid = cred->fsuid = cred->euid;
-	cred->sgid = cred->fsgid = cred->egid;
-	cred->cap_permitted = cred->euid == 0 || cred->uid == 0 ? cred->cap_bounding : 0;
-	cred->cap_effective = cred->euid == 0 ? cred->cap_permitted : 0;
+	cred->euid = cred->suid = cred->fsuid = euid;
+	cred->egid = cred->sgid = cred->fsgid = egid;
+	cred->cap_permitted = permitted;
+	cred->cap_effective = effective;
+	cred->securebits &= ~CRED_KEEP_CAPS;
 	return 0;
+}
+
+/** Take over the new identity; a program that may do more than its caller shows that one nothing. */
+static void commit_cred(struct process *process, struct exec_image *image)
+{
+	const struct cred *old = cred_current(), *cred = image->cred;
+	if (cred->euid != old->euid || cred->egid != old->egid || (cred->cap_permitted & ~old->cap_permitted))
+		process->dumpable = 0;
+	proc_set_cred(image->cred);
+	image->cred = NULL;
 }
 
 static err_t build(struct exec_image *image)
@@ -335,11 +363,8 @@ static void commit(struct trapframe *tf, struct exec_image *image, struct fdtabl
 	set_names(process, image);
 	swap_space(image);
 	reset_signals(process, sighand);
-	if (image->cred) {
-		process->dumpable = 0;
-		proc_set_cred(image->cred);
-		image->cred = NULL;
-	}
+	if (image->cred)
+		commit_cred(process, image);
 	sched_fpu_drop();
 	hal_tf_init_user(tf, image->entry, image->sp);
 	hal_tf_set_tls(tf, &self->context, 0);

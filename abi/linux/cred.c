@@ -50,7 +50,7 @@ static int64_t set_cred(struct cred *cred)
 {
 	struct cred *old = cred_current();
 	bool had_root = !old->uid || !old->euid || !old->suid;
-	if (had_root && cred->uid && cred->euid && cred->suid)
+	if (had_root && cred->uid && cred->euid && cred->suid && !(old->securebits & CRED_KEEP_CAPS))
 		cred->cap_permitted = cred->cap_effective = 0;
 	if (!old->euid && cred->euid)
 		cred->cap_effective = 0;

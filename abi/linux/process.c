@@ -8,6 +8,7 @@
 #include <kernel/upcall.h>
 #include <lib/string.h>
 #include <object/fdtable.h>
+#include <proc/inspect.h>
 #include <proc/pidfd.h>
 #include <proc/posix_timer.h>
 #include <proc/signal.h>
@@ -359,7 +360,7 @@ SYSCALL2(setrlimit, uint32_t, resource, uaddr_t, at)
 // ---- prctl ----------------------------------------------------------------------------------------
 
 enum { PR_SET_PDEATHSIG = 1, PR_GET_PDEATHSIG = 2, PR_GET_DUMPABLE = 3, PR_SET_DUMPABLE = 4,
-       PR_SET_NAME = 15, PR_GET_NAME = 16, PR_SET_CHILD_SUBREAPER = 36, PR_GET_CHILD_SUBREAPER = 37,
+       PR_GET_KEEPCAPS = 7, PR_SET_KEEPCAPS = 8, PR_SET_NAME = 15, PR_GET_NAME = 16, PR_SET_CHILD_SUBREAPER = 36, PR_GET_CHILD_SUBREAPER = 37,
        PR_SET_NO_NEW_PRIVS = 38, PR_GET_NO_NEW_PRIVS = 39, PR_CAPBSET_READ = 23 };
 
 static int64_t set_name(uaddr_t at)
@@ -373,6 +374,19 @@ static int64_t set_name(uaddr_t at)
 	memcpy(self->name, name, sizeof(name));
 	if (self->proc.tid == self->proc.pid)
 		memcpy(self->proc.process->name, name, sizeof(name));
+	return 0;
+}
+
+static int64_t set_keep_caps(uint64_t is_on)
+{
+	struct cred *old = cred_current();
+	if (is_on > 1)
+		return -EINVAL;
+	struct cred *cred = cred_copy(old);
+	if (!cred)
+		return -ENOMEM;
+	cred->securebits = (old->securebits & ~CRED_KEEP_CAPS) | (is_on ? CRED_KEEP_CAPS : 0);
+	proc_set_cred(cred);
 	return 0;
 }
 
@@ -400,6 +414,10 @@ SYSCALL5(prctl, int, option, uint64_t, arg, uint64_t, arg3, uint64_t, arg4, uint
 			return -EINVAL;
 		process->dumpable = (uint32_t)arg;
 		return 0;
+	case PR_GET_KEEPCAPS:
+		return cred_current()->securebits & CRED_KEEP_CAPS ? 1 : 0;
+	case PR_SET_KEEPCAPS:
+		return set_keep_caps(arg);
 	case PR_SET_CHILD_SUBREAPER:
 		process->child_subreaper = arg != 0;
 		return 0;

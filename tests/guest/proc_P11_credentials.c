@@ -4,6 +4,8 @@
 // guest: CPUS 4
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
 
 #include "check.h"
 
@@ -153,6 +155,66 @@ static void check_ids(void)
 	CHECK_CHILD(child);
 }
 
+/** Of the current thread: 0 effective, 1 permitted; the low 32. */
+static unsigned capabilities(int which)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2];
+	CHECK_IS(syscall(SYS_capget, &header, data), 0);
+	return which ? data[0].permitted : data[0].effective;
+}
+
+static void set_capabilities(unsigned effective, unsigned permitted)
+{
+	struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+	struct __user_cap_data_struct data[2] = {{effective, permitted, 0}, {0}};
+	CHECK_IS(syscall(SYS_capset, &header, data), 0);
+}
+
+static int exec_says(const char *line)
+{
+	int status;
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		execl("/bin/busybox", "grep", "-q", line, "/proc/self/status", NULL);
+		_exit(9);
+	}
+	CHECK_IS(waitpid(pid, &status, 0), pid);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+/** PR_SET_KEEPCAPS: capabilities outlive root's user id, but no exec; root's come back by it. */
+static void check_kept_capabilities(void)
+{
+	int status;
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		CHECK_IS(prctl(PR_GET_KEEPCAPS), 0);
+		CHECK_ERRNO(prctl(PR_SET_KEEPCAPS, 2), EINVAL);
+		CHECK_IS(prctl(PR_SET_KEEPCAPS, 1), 0);
+		CHECK_IS(prctl(PR_GET_KEEPCAPS), 1);
+		set_capabilities(1u << CAP_CHOWN | 1u << CAP_SETUID, 1u << CAP_CHOWN | 1u << CAP_SETUID);
+		CHECK(exec_says("CapPrm:.*f$")); // root's again
+		CHECK_IS(setresuid(NOBODY, NOBODY, NOBODY), 0);
+		CHECK_IS(capabilities(0), 0);
+		CHECK_IS(capabilities(1), 1u << CAP_CHOWN | 1u << CAP_SETUID);
+		set_capabilities(1u << CAP_CHOWN, 1u << CAP_CHOWN);
+		CHECK_IS(chown("root-600", 0, 0), 0);
+		CHECK(exec_says("CapPrm:.0000000000000000$"));
+		_exit(0);
+	}
+	CHECK_IS(waitpid(pid, &status, 0), pid);
+	CHECK_IS(status, 0);
+	pid = check_fork();
+	if (pid == 0) { // the saved user id follows the effective one
+		CHECK_IS(setresuid(2, 2, 3), 0);
+		CHECK(exec_says("^Uid:.2.2.2.2$"));
+		_exit(0);
+	}
+	CHECK_IS(waitpid(pid, &status, 0), pid);
+	CHECK_IS(status, 0);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1) { // the set-user-ID program
@@ -171,5 +233,6 @@ int main(int argc, char **argv)
 	check_files();
 	check_set_user(self);
 	check_ids();
+	check_kept_capabilities();
 	return 0;
 }

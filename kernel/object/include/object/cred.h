@@ -36,4 +36,5 @@ enum {
 	CAP_SYS_NICE = 23, CAP_SYS_RESOURCE = 24, CAP_SYS_TIME = 25, CAP_SYS_TTY_CONFIG = 26,
 	CAP_MKNOD = 27, CAP_LAST = 40
 };
+#define CRED_KEEP_CAPS (1u << 4) // of securebits, as Linux numbers them: setuid away from root keeps `permitted`
 #define CAP_ALL ((1ull << (CAP_LAST + 1)) - 1)
