@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Write docs/linux-abi.md: which of Linux's system calls there are. What is there comes from the tables
 uapi/arch/*/uapi/syscalls.def that the kernel is built with; what a call leaves out from the line
-`// Partly: ...` above its SYSCALLn() in abi/linux/; the names of all calls from ci/linux_calls.txt.
+`// Partly: ...` above its SYSCALLn() in abi/linux/; the names of all calls from ci/linux_calls.txt. What fails of the
+tests that programs bring is in tests/programs/known.txt, and how much passed when it was last counted in counts.txt.
 linux_abi.py --check: is the page up to date? Status 1 if not."""
 import pathlib
 import re
@@ -17,6 +18,12 @@ HEAD = """# Linux's system calls
 Written by `ci/linux_abi.py` from the kernel's tables; the test `linux.abi_page` fails when it is out of date. A call that
 is not there answers ENOSYS. What programs see of files, `/proc` and terminals is in [files.md](files.md); Halcyon's
 own calls begin at 0x1000 (`uapi/include/uapi/ipc.h`).
+"""
+PROGRAMS = """## Real programs
+
+Debian's packages as they are, on a folder shared by 9P, with the test suites that they or their sources bring:
+`./halcyon test -R programs` (`tests/programs/`; `--long` for all of each). Passed, failed for a reason that is said below, skipped by
+the suite itself; (ci) is the size of each day, (long) the whole:
 """
 
 
@@ -57,6 +64,26 @@ def where(arches):
     return '' if len(arches) == len(ARCHES) else ', '.join(ARCHES[arch] for arch in arches)
 
 
+def rows(name):
+    """The lines of a table in tests/programs, as words and a rest."""
+    text = (ROOT / 'tests/programs' / name).read_text(encoding='utf-8')
+    return [line.split(None, 3) for line in text.splitlines() if line and not line.startswith('#')]
+
+
+def programs():
+    out = [PROGRAMS]
+    counts = rows('counts.txt')
+    out.append('| suite | %s |\n|---|---|---|---|' % ' | '.join(ARCHES.values()))
+    for suite in sorted({row[0] for row in counts}):
+        by_arch = {arch: (size, count) for name, arch, size, count in counts if name == suite}
+        cells = ['%s (%s)' % by_arch[arch][::-1] if arch in by_arch else 'not counted' for arch in ARCHES]
+        out.append('| `programs.%s` | %s |' % (suite, ' | '.join(cells)))
+    out.append('\nWhat fails, and why:\n\n| suite | where | test | why |\n|---|---|---|---|')
+    out += ['| `%s` | %s | `%s` | %s |' % (suite, ARCHES.get(arch, ''), test, why)
+            for suite, arch, test, why in rows('known.txt')]
+    return out
+
+
 def page():
     calls, missing, names = tables(), notes(), all_names()
     partly = {name: missing[name] for name in calls if name in missing}
@@ -76,6 +103,7 @@ def page():
         if lacking:
             absent.append('`%s`%s' % (name, ' (x86_64)' if lacking == ['x86_64'] else ''))
     out.append('\n'.join(textwrap.wrap(', '.join(absent) + '.', 118)) + '\n')
+    out += programs() + ['']
     return '\n'.join(out)
 
 

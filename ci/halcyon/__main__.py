@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from . import bench, image, packages, run, test
+from . import bench, image, run, setup, test
 from .common import ARCHES, Failure, note
 
 EPILOG = 'Each verb has its own --help. Everything also works by plain CMake: see CMakePresets.json.'
@@ -26,7 +26,7 @@ def build_parser():
                             description='Install compilers, QEMU and build tools that are missing '
                             'and fetch the programs of the initial file system. Offline when '
                             'nothing is missing.')
-    verb.set_defaults(call=packages.setup_verb)
+    verb.set_defaults(call=setup.setup_verb)
 
     verb = verbs.add_parser('run', help='build and boot in QEMU, console on the terminal',
                             description='Build what changed and boot it in QEMU with the console on '

@@ -35,16 +35,6 @@ HERD_SUITE = 'forky'  # the first with herdtools7
 KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg'
 
 
-def setup_verb(_args):
-    setup()
-    media()
-    for arch in ARCHES:
-        busybox(arch)
-    font()
-    applets()
-    return 0
-
-
 def media():
     """Make sure of what media need; no network when nothing is missing."""
     if shutil.which('dpkg-query') and _is_debian():
@@ -146,9 +136,9 @@ def _mirror():
     raise Failure('apt has no Debian mirror configured: see /etc/apt/sources.list.d')
 
 
-def _source(address, suite, component='main'):
-    return ('Types: deb\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: %s\n'
-            % (address, suite, component, KEYRING))
+def _source(address, suite, component='main', types='deb'):
+    return ('Types: %s\nURIs: %s\nSuites: %s\nComponents: %s\nSigned-By: %s\n'
+            % (types, address, suite, component, KEYRING))
 
 
 def _install_qemu():
@@ -219,15 +209,31 @@ def fetch_folder(package, arch, inside, suite):
 @contextlib.contextmanager
 def _downloaded(package, arch, follow, component, suite, kept):
     """A package's file and an empty folder beside it, for as long as they are needed."""
-    if not shutil.which('apt-get') or not pathlib.Path(KEYRING).exists():
+    if not can_fetch():
         raise Failure('%s for %s is fetched by apt, which is not here; please put it at %s'
                       % (package, arch, kept))
     note('fetching %s for %s' % (package, arch))
+    with apt_state(arch, suite, component) as (apt, work):
+        wanted = package
+        if follow:
+            wanted = re.search(r'Depends: (\S+)', apt('apt-cache', 'depends', package)).group(1)
+        apt('apt-get', '-q', 'download', wanted)
+        yield next(work.glob('*.deb')), work / 'out'
+
+
+def can_fetch():
+    return shutil.which('apt-get') and pathlib.Path(KEYRING).exists()
+
+
+@contextlib.contextmanager
+def apt_state(arch, suite, component='main', types='deb'):
+    """An apt of our own for @arch, its lists up to date: a function that runs one of its commands, and the
+    folder that it runs in, where `out` is empty. The machine's own apt is not touched."""
     with tempfile.TemporaryDirectory(prefix='halcyon-apt-') as name:
         work = pathlib.Path(name)
         for folder in ('sources', 'lists/partial', 'cache/archives/partial', 'out'):
             (work / folder).mkdir(parents=True)
-        (work / 'sources/debian.sources').write_text(_source(_mirror(), suite, component))
+        (work / 'sources/debian.sources').write_text(_source(_mirror(), suite, component, types))
         options = {'Dir::State': work, 'Dir::State::status': '/dev/null',
                    'Dir::State::lists': work / 'lists', 'Dir::Cache': work / 'cache',
                    'Dir::Etc::sourcelist': '/dev/null', 'Dir::Etc::sourceparts': work / 'sources',
@@ -242,16 +248,12 @@ def _downloaded(package, arch, follow, component, suite, kept):
             done = subprocess.run([program, *option_words, *words], cwd=work, capture_output=True,
                                   text=True, stdin=subprocess.DEVNULL, check=False)
             if done.returncode:
-                raise Failure('%s\nhalcyon: fetching %s for %s failed (no network?)'
-                              % (done.stderr.rstrip(), package, arch))
+                raise Failure('%s\nhalcyon: fetching from Debian %s for %s failed (no network?)'
+                              % (done.stderr.rstrip(), suite, arch))
             return done.stdout
 
         apt('apt-get', '-q', 'update')
-        wanted = package
-        if follow:
-            wanted = re.search(r'Depends: (\S+)', apt('apt-cache', 'depends', package)).group(1)
-        apt('apt-get', '-q', 'download', wanted)
-        yield next(work.glob('*.deb')), work / 'out'
+        yield apt, work
 
 
 def _extract(deb, inside, folder):

@@ -8,7 +8,7 @@ import sys
 import time
 import xml.etree.ElementTree
 
-from . import packages
+from . import setup
 from .common import BUILD, ROOT, Failure, build
 
 
@@ -27,7 +27,7 @@ class Sum:
 
 
 def test_verb(args):
-    packages.setup_verb(args)
+    setup.setup_verb(args)
     presets = json.loads((ROOT / 'CMakePresets.json').read_text(encoding='utf-8'))
     names = [preset['name'] for preset in presets['buildPresets']]
     tested = {preset['name'] for preset in presets['testPresets']}
@@ -78,6 +78,8 @@ def run_ctest(name, regex, total):
     passed, failed = read_results(results)
     for test in passed:
         total.count(test, True)
+    for line in counts_of_suites(results):
+        print(line)
     for test in failed:
         total.count('%s: %s' % (name, test), False)
     for test in re.findall(r'Test +#\d+: (\S+) \.*\*\*\*(?:Failed|Timeout|Exception)', done.stdout):
@@ -100,6 +102,14 @@ def read_results(path):
             elif status != 'disabled' and 'SKIP_RETURN_CODE' not in skip_reason(case):
                 failed.append(case.get('name'))
     return passed, failed
+
+
+def counts_of_suites(path):
+    """What tests that run other people's suites say of them, a line that begins with @ (tests/programs/run.py)."""
+    if not path.exists():
+        return []
+    texts = (case.findtext('system-out', '') for case in xml.etree.ElementTree.parse(path).getroot().iter('testcase'))
+    return [line for text in texts for line in re.findall('^@ (.*)$', text, re.MULTILINE)]
 
 
 def skip_reason(case):
