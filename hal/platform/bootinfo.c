@@ -174,6 +174,27 @@ void bootinfo_finish(void)
 	bootinfo.ram_count = kept;
 }
 
+void bootinfo_remove_ram(paddr_t base, uint64_t size)
+{
+	if (base >= HAL_DIRECT_SIZE || size == 0)
+		return;
+	paddr_t end = align_up(base + min(size, HAL_DIRECT_SIZE - base), (paddr_t)HAL_PAGE_SIZE);
+	base = align_down(base, (paddr_t)HAL_PAGE_SIZE);
+	for (unsigned i = 0; i < bootinfo.ram_count;) {
+		struct boot_range range = bootinfo.ram[i];
+		if (end <= range.base || range_end(&range) <= base) {
+			i++;
+			continue;
+		}
+		bootinfo.ram[i] = bootinfo.ram[--bootinfo.ram_count];
+		if (range.base < base)
+			bootinfo_add_ram(range.base, base - range.base);
+		if (end < range_end(&range))
+			bootinfo_add_ram(end, range_end(&range) - end);
+	}
+	sort_ranges(bootinfo.ram, bootinfo.ram_count);
+}
+
 bool bootinfo_is_ram(paddr_t base, uint64_t size)
 {
 	for (unsigned i = 0; i < bootinfo.ram_count; i++) {

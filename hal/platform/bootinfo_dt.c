@@ -74,8 +74,11 @@ static void read_reserved(void)
 		return;
 	int node;
 	fdt_for_each_child(node, &hal_fdt, parent) {
+		size_t len;
+		// Firmware's own memory: reading ahead there may already be an error of the bus.
+		bool is_unmapped = fdt_property(&hal_fdt, node, "no-map", &len);
 		if (fdt_is_enabled(&hal_fdt, node))
-			add_reg(node, bootinfo_reserve);
+			add_reg(node, is_unmapped ? bootinfo_remove_ram : bootinfo_reserve);
 	}
 }
 

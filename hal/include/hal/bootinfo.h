@@ -51,6 +51,9 @@ void bootinfo_warn(const char *fmt, ...) printf_like(1, 2);
 /** Add to ram / reserved with overlap, overflow and room checks. */
 void bootinfo_add_ram(paddr_t base, uint64_t size);
 void bootinfo_reserve(paddr_t base, uint64_t size);
+/** Take whole pages over [@base, @base+@size) out of ram, so that they will not even be mapped. After
+ *  bootinfo_finish(). */
+void bootinfo_remove_ram(paddr_t base, uint64_t size);
 /** Sort, merge and page-align ram: after the last bootinfo_add_ram(). */
 void bootinfo_finish(void);
 

@@ -214,3 +214,35 @@ TEST(hal, H1_cpu_listed_twice)
 	EXPECT_EQ(bootinfo.cpu_count, 2);
 	end();
 }
+
+TEST(hal, H1_memory_that_must_not_be_mapped)
+{
+	begin();
+	add_memory("memory@80000000", 0x80000000, 0x10000000);
+	add_cpus(1);
+	build_node(&b, "reserved-memory");
+	build_cells(&b, "#address-cells", 2);
+	build_cells(&b, "#size-cells", 2);
+	build_prop(&b, "ranges", "", 0);
+	build_node(&b, "firmware@80000000");
+	build_cells(&b, "reg", 0, 0x80000000, 0, 0x40000);
+	build_cells(&b, "no-map", 0);
+	build_end(&b);
+	build_node(&b, "trusted@84000800");
+	build_cells(&b, "reg", 0, 0x84000800, 0, 0x1000);
+	build_cells(&b, "no-map", 0);
+	build_end(&b);
+	build_node(&b, "kept@85000000");
+	build_cells(&b, "reg", 0, 0x85000000, 0, 0x1000);
+	build_end(&b);
+	build_end(&b);
+	EXPECT_EQ(fill(0), 0);
+	EXPECT(!bootinfo_next_warning(kept_warnings));
+	EXPECT_EQ(bootinfo.ram_count, 2);
+	EXPECT_EQ(bootinfo.ram[0].base, 0x80040000);
+	EXPECT_EQ(bootinfo.ram[0].size, 0x84000000 - 0x80040000);
+	EXPECT_EQ(bootinfo.ram[1].base, 0x84002000);
+	EXPECT_EQ(bootinfo.ram[1].size, 0x90000000 - 0x84002000);
+	EXPECT(bootinfo_is_ram(0x85000000, 0x1000));
+	end();
+}
