@@ -11,6 +11,7 @@
 #include <hal/mmu.h>
 #include <hal/percpu.h>
 #include <hal/pte.h>
+#include <hal/smp.h>
 #include <hal/trapframe.h>
 #include <hal/uaccess.h>
 #include <lib/string.h>
@@ -211,6 +212,11 @@ TEST(hal, mmu_direct_map_is_linear)
 	EXPECT_EQ(memcmp(hal_direct(here), _rodata_start, 64), 0);
 	EXPECT(HAL_KMAP_SIZE >= MIB(512));
 	EXPECT(is_aligned(HAL_USER_TOP, HAL_PAGE_SIZE));
+}
+
+TEST(hal, spin_table_out_of_reach)
+{
+	EXPECT_EQ(hal_spin_table_release(HAL_DIRECT_SIZE, HAL_PAGE_SIZE), -ENOMEM);
 }
 
 TEST(hal, mmio_map_refuses_what_it_cannot_reach)
