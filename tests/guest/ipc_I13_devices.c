@@ -217,10 +217,10 @@ static void check_interrupt(void)
 	volatile uint32_t *regs = map_bar(device);
 	regs[IRQ_RAISE] = 4; // raised before anybody wants it
 	CHECK_IS(give(device, IPC_DEVICE_IRQ, (uint64_t)n, 0x10), 0);
-	(void)bits_of(n, 0); // a line is still up, a message is lost
 	regs[IRQ_ACK] = 4;
-	CHECK_IS(ipc3(IPC_IRQ_ACK, device, 0, 0, 0), 0);
-	(void)bits_of(n, 0);
+	do { // a line was up; a message was lost, or comes late: what is taken is acknowledged
+		CHECK_IS(ipc3(IPC_IRQ_ACK, device, 0, 0, 0), 0);
+	} while (bits_of(n, 20));
 	for (int round = 0; round < 100; round++) {
 		regs[IRQ_RAISE] = 1;
 		CHECK_IS(bits_of(n, 60000), 0x10);
@@ -248,7 +248,7 @@ static void check_interrupt(void)
 
 static void check_dma(void)
 {
-	uint64_t address, second;
+	uint64_t address;
 	long device = open_edu(), n = ipc3(IPC_NOTIFICATION, 0, 0, 0, 0);
 	volatile uint32_t *regs = map_bar(device);
 	volatile uint8_t *memory = map_dma(device, 4 * PAGE, &address);
@@ -268,10 +268,23 @@ static void check_dma(void)
 		CHECK(memory[2 * PAGE + 8 + i] == (uint8_t)(i * 7));
 	regs[IRQ_ACK] = IRQ_DMA;
 
-	// What was started and is not done when its owner leaves is not done any more.
+	CHECK_IS(munmap((void *)(uintptr_t)regs, BAR_SIZE) | munmap((void *)(uintptr_t)memory, 4 * PAGE), 0);
+	CHECK_IS(close((int)device) | close((int)n), 0);
+}
+
+/** What was started and is not done when its owner leaves is not done any more. False: this time it was done
+ *  before, by edu's clock: it takes 100 ms. */
+static bool check_dma_stops(void)
+{
+	uint64_t address, second;
+	long device = open_edu();
+	volatile uint32_t *regs = map_bar(device);
+	volatile uint8_t *memory = map_dma(device, PAGE, &address);
 	memory[0] = 0x55;
+	int64_t start = now_ns(CLOCK_MONOTONIC);
 	start_dma(regs, address, EDU_BUFFER, 1, 0);
 	CHECK_IS(close((int)device), 0);
+	bool was_quick = now_ns(CLOCK_MONOTONIC) - start < 50000000;
 	CHECK_IS(fault(regs), SIGBUS);
 	CHECK_IS(fault((volatile uint32_t *)memory), SIGBUS);
 	sleep_ms(300);
@@ -282,10 +295,12 @@ static void check_dma(void)
 	own[0] = 0x77;
 	start_dma(again, EDU_BUFFER, second, 1, DMA_TO_RAM);
 	until_dma_done(again);
-	CHECK(own[0] != 0x77 && own[0] != 0x55);
+	CHECK(own[0] != 0x77);
+	CHECK(!was_quick || own[0] != 0x55);
 	CHECK_IS(munmap((void *)(uintptr_t)regs, BAR_SIZE) | munmap((void *)(uintptr_t)again, BAR_SIZE), 0);
-	CHECK_IS(munmap((void *)(uintptr_t)memory, 4 * PAGE) | munmap((void *)(uintptr_t)own, PAGE), 0);
-	CHECK_IS(close((int)device) | close((int)n), 0);
+	CHECK_IS(munmap((void *)(uintptr_t)memory, PAGE) | munmap((void *)(uintptr_t)own, PAGE), 0);
+	CHECK_IS(close((int)device), 0);
+	return was_quick;
 }
 
 /** A descriptor from which a device was opened is revoked while another process uses the device. */
@@ -361,6 +376,8 @@ int main(void)
 	check_registers();
 	check_interrupt();
 	check_dma();
+	while (!check_dma_stops())
+		;
 	check_revoke();
 	check_race();
 	return 0;
