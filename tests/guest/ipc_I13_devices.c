@@ -147,6 +147,7 @@ static void *send_long(void *endpoint)
 {
 	struct message m = { 0 };
 	struct ipc_block block = { .deadline = IPC_NEVER, .send_at = (uintptr_t)"a long message", .send_bytes = 14 };
+	until_blocked(getpid(), getpid()); // so that it is the sender who copies
 	CHECK_IS(ipc_with(IPC_SEND, *(long *)endpoint, &m, &block), 0);
 	return NULL;
 }
@@ -173,7 +174,7 @@ static void check_registers(void)
 	n = write(pipes[1], (char *)base + 1, 2);
 	CHECK(n == 2 || (n == -1 && errno == EFAULT));
 	CHECK_IS(close(pipes[0]) | close(pipes[1]), 0);
-	// Long messages are copied to memory that has frames.
+	// Another's thread copies a long message only to memory that has frames.
 	long endpoint = ipc_endpoint();
 	pthread_t sender = start_thread(send_long, &endpoint);
 	struct message m = { 0 };
