@@ -10,10 +10,10 @@ cp read.tests config.h && cp jobs.tests version.h
 mkdir /tmp/locale && cp -r /usr/lib/locale/C.utf8 /tmp/locale/en_US.UTF-8
 chown -R nobody /suite/bash
 unset LC_ALL
-tests='builtins herestr heredoc procsub redir dstack getopts'
+tests='builtins herestr heredoc procsub redir dirstack coproc getopts'
 [ -z "$LONG" ] || tests=$(ls run-* | sed -n 's/^run-//p' | grep -vx -e all -e minimal -e gprof)
 cat > /tmp/all.sh <<'END'
-export THIS_SH=/bin/bash BUILD_DIR=/suite/bash TMPDIR=/tmp BASH_TSTOUT=/tmp/bashtst LOCPATH=/tmp/locale HOME=/tmp
+export THIS_SH=/bin/bash BUILD_DIR=/suite/bash TMPDIR=/tmp BASH_TSTOUT=/tmp/bashtst LOCPATH=/tmp/locale HOME=/home
 export PATH=.:/suite/bin:$PATH USER=nobody
 for test in "$@"; do
 	[ -e run-$test ] || continue

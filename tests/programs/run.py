@@ -59,6 +59,8 @@ def compile_helpers(arch, out):
     for name in HELPERS:
         subprocess.run([compiler, '-w', '-static', '-DHAVE_CONFIG_H', '-I', out, '-I', source, '-I', source / 'include',
                         '-o', out / name, source / 'support' / (name + '.c')], check=True)
+    subprocess.run([compiler, '-w', '-static', '-o', out / 'echo-ne', programs.sources() / 'busybox/scripts/echo.c'],
+                   check=True)
 
 
 def boot(build, arch, suite, scratch, out, seconds):
