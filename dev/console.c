@@ -261,7 +261,7 @@ void console_for_each(void (*visit)(const char *name, uint32_t mode, uint64_t rd
 struct file *dev_console_open(void)
 {
 	struct file *file;
-	struct fs_at at = {FS_AT_CWD, "/dev/console"};
+	struct fs_at at = {.dirfd = FS_AT_CWD, .path = "/dev/console"};
 	// By its name, so that fstat() and /proc show what it is.
 	if (fs_open(&at, O_RDWR, 0, &file) == 0)
 		return file;

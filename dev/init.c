@@ -48,14 +48,14 @@ static void make_nodes(void)
 /** The root may bring a /dev with nodes of its own: they are covered. */
 static void mount_nodes(void)
 {
-	struct fs_at dev = {FS_AT_CWD, "/dev"};
+	struct fs_at dev = {.dirfd = FS_AT_CWD, .path = "/dev"};
 	err_t err = fs_mkdir(&dev, 0755);
 	if (!err || err == -EEXIST)
 		err = fs_mount("devtmpfs", &dev, "devtmpfs", 0, "");
 	if (err)
 		log_error("dev: /dev cannot be mounted: error %d", -err);
 	for (size_t i = 0; i < array_len(links) && !err; i++) {
-		struct fs_at at = {FS_AT_CWD, links[i].name};
+		struct fs_at at = {.dirfd = FS_AT_CWD, .path = links[i].name};
 		err = fs_symlink(links[i].target, &at);
 		if (err)
 			log_warn("dev: %s cannot be made: error %d", links[i].name, -err);

@@ -213,7 +213,7 @@ static void master_release(struct file *file)
 static err_t open_peer(struct pty *pty, uint64_t open_flags)
 {
 	char path[8 + NODE_NAME] = "/dev/";
-	struct fs_at at = {FS_AT_CWD, path};
+	struct fs_at at = {.dirfd = FS_AT_CWD, .path = path};
 	struct file *file;
 	uint32_t flags = (uint32_t)open_flags & (O_ACCMODE | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
 	node_name(pty, path + 5);
@@ -328,7 +328,7 @@ static void start_over(struct pty *pty)
 static err_t make_node(struct pty *pty)
 {
 	char path[8 + NODE_NAME] = "/dev/";
-	struct fs_at at = {FS_AT_CWD, path};
+	struct fs_at at = {.dirfd = FS_AT_CWD, .path = path};
 	struct cred *cred = cred_current();
 	struct fs_setattr attr = {.valid = FS_SET_UID | FS_SET_GID, .uid = cred->fsuid,
 				  .gid = cred->fsgid};

@@ -65,7 +65,7 @@ static err_t make_parents(const char *name)
 		if (path[i] != '/' || path[i - 1] == '/')
 			continue;
 		path[i] = '\0';
-		struct fs_at at = {FS_AT_CWD, path};
+		struct fs_at at = {.dirfd = FS_AT_CWD, .path = path};
 		err = fs_mkdir(&at, 0755);
 		if (err == -EEXIST)
 			err = 0;
@@ -145,7 +145,7 @@ static err_t make_regular(struct unpack *unpack, const struct fs_at *at, const s
 	struct seen *first = entry->nlink > 1 ? find_link(unpack, entry) : NULL;
 	err_t err = 0;
 	if (first) {
-		struct fs_at from = {FS_AT_CWD, first->name};
+		struct fs_at from = {.dirfd = FS_AT_CWD, .path = first->name};
 		if (strcmp(first->name, entry->name) != 0)
 			err = fs_link(&from, FS_NOFOLLOW, at);
 		return err || !entry->size ? err : write_file(at, entry);
@@ -183,7 +183,7 @@ static err_t make_entry(struct unpack *unpack, const struct fs_at *at, const str
 
 static err_t unpack_entry(struct unpack *unpack, const struct cpio_entry *entry)
 {
-	struct fs_at at = {FS_AT_CWD, entry->name};
+	struct fs_at at = {.dirfd = FS_AT_CWD, .path = entry->name};
 	err_t err = make_entry(unpack, &at, entry);
 	if (err == -ENOENT) {
 		err = make_parents(entry->name);

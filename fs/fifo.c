@@ -238,6 +238,12 @@ err_t fifo_open(struct vnode *vnode, uint32_t flags, struct file **file)
 	return err;
 }
 
+struct pipe *pipe_of(struct file *file)
+{
+	struct fifo *fifo = fifo_of(file);
+	return fifo ? &fifo->pipe : NULL;
+}
+
 uint64_t pipe_ino(struct file *file)
 {
 	struct fifo *fifo = fifo_of(file);

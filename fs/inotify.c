@@ -298,7 +298,7 @@ static int64_t set_watch(struct inotify *inotify, struct vnode *vnode, uint32_t 
 
 int64_t fs_inotify_add(struct file *file, const char *path, uint32_t mask)
 {
-	struct fs_at at = {FS_AT_CWD, path};
+	struct fs_at at = {.dirfd = FS_AT_CWD, .path = path};
 	struct fs_dentry *dentry;
 	if (file->ops != &inotify_ops || !(mask & KIND_MASK) ||
 	    ((mask & FS_IN_MASK_ADD) && (mask & FS_IN_MASK_CREATE)))

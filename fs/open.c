@@ -216,14 +216,11 @@ static no_inline err_t open_special(const struct fs_at *at, uint32_t flags, uint
 	struct fs_dentry *dentry;
 	unsigned walk_flags = 0;
 	if (flags & O_PATH)
-		flags &= O_PATH | O_CLOEXEC | FS_OPEN_DIRECTORY | FS_OPEN_NOFOLLOW |
-			 FS_OPEN_NO_SYMLINKS;
+		flags &= O_PATH | O_CLOEXEC | FS_OPEN_DIRECTORY | FS_OPEN_NOFOLLOW;
 	if (flags & (FS_OPEN_DIRECTORY | FS_OPEN_TMPFILE))
 		walk_flags |= FS_DIRECTORY;
 	if (flags & FS_OPEN_NOFOLLOW)
 		walk_flags |= FS_NOFOLLOW;
-	if (flags & FS_OPEN_NO_SYMLINKS)
-		walk_flags |= FS_NO_SYMLINKS;
 	if ((flags & O_CREAT) && !(flags & FS_OPEN_TMPFILE))
 		return flags & FS_OPEN_DIRECTORY ? -EINVAL
 						 : open_creating(at, walk_flags, flags, mode, file);
@@ -240,8 +237,7 @@ static no_inline err_t open_special(const struct fs_at *at, uint32_t flags, uint
 err_t fs_open(const struct fs_at *at, uint32_t flags, uint32_t mode, struct file **file)
 {
 	struct fs_dentry *dentry;
-	if (unlikely(flags & (FS_OPEN_DIRECTORY | FS_OPEN_NOFOLLOW | FS_OPEN_NO_SYMLINKS | O_PATH |
-			      O_CREAT | FS_OPEN_TMPFILE)))
+	if (unlikely(flags & (FS_OPEN_DIRECTORY | FS_OPEN_NOFOLLOW | O_PATH | O_CREAT | FS_OPEN_TMPFILE)))
 		return open_special(at, flags, mode, file);
 	err_t err = walk_to(at, 0, &dentry);
 	return unlikely(err) ? err : open_dentry(dentry, flags, false, file);

@@ -29,10 +29,14 @@ struct fs_dentry *fs_current_cwd(void)
 	return likely(context) ? load_acquire(&context->cwd) : fs_root;
 }
 
-/** The directory in which the walk of a relative path begins. */
+#define SCOPED (FS_BENEATH | FS_IN_ROOT)
+
+/** The directory in which the walk of a relative path begins, or of one that is to stay in it. */
 static no_inline err_t find_relative(const struct fs_walk *walk, struct fs_dentry **start)
 {
 	int dirfd = walk->at->dirfd;
+	if (*walk->at->path == '/' && (walk->flags & FS_BENEATH))
+		return -EXDEV;
 	if (dirfd == FS_AT_CWD) {
 		*start = fs_current_cwd();
 		return 0;
@@ -49,7 +53,7 @@ static no_inline err_t find_relative(const struct fs_walk *walk, struct fs_dentr
 
 static inline err_t find_start(const struct fs_walk *walk, struct fs_dentry **start)
 {
-	if (unlikely(*walk->at->path != '/'))
+	if (unlikely(*walk->at->path != '/' || (walk->flags & SCOPED)))
 		return find_relative(walk, start);
 	*start = fs_current_root();
 	return 0;
@@ -75,6 +79,49 @@ static struct fs_dentry *step_up(struct fs_dentry *dentry)
 	while (unlikely((dentry = load_acquire(&next->mounted)) != NULL))
 		next = dentry;
 	return next;
+}
+
+/** `..` within the limits of openat2(2). */
+static err_t step_up_within(const struct fs_walk *walk, struct fs_dentry **dentry)
+{
+	if (*dentry == walk->base && (walk->flags & SCOPED))
+		return walk->flags & FS_IN_ROOT ? 0 : -EXDEV;
+	struct fs_dentry *up = step_up(*dentry);
+	if ((walk->flags & FS_NO_XDEV) && load_relaxed(&(*dentry)->covers) && up != *dentry)
+		return -EXDEV;
+	*dentry = up;
+	return 0;
+}
+
+/** Go on at the root, for a link said so. */
+static err_t jump_to_root(const struct fs_walk *walk, struct fs_dentry **at)
+{
+	struct fs_dentry *root = fs_current_root();
+	if (walk->flags & FS_BENEATH)
+		return -EXDEV;
+	if (walk->flags & FS_IN_ROOT)
+		root = walk->base;
+	else if ((walk->flags & FS_NO_XDEV) && (*at)->vnode->super != root->vnode->super)
+		return -EXDEV;
+	*at = root;
+	return 0;
+}
+
+/** A link of /proc, which is no text: to what @vnode stands for. */
+static err_t jump(struct fs_walk *walk, struct vnode *vnode, struct fs_dentry **at)
+{
+	struct fs_dentry *target;
+	if (walk->flags & FS_NO_MAGICLINKS)
+		return -ELOOP;
+	if (walk->flags & (SCOPED | FS_NO_XDEV))
+		return -EXDEV; // where it leads is another file system than /proc
+	err_t err = vnode->ops->follow(vnode, &target);
+	if (err)
+		return err;
+	fs_dentry_put(walk->held);
+	walk->held = target;
+	*at = target;
+	return 0;
 }
 
 /** Ask the file system for a name that is not in memory. */
@@ -145,23 +192,14 @@ static int enter_link(struct fs_walk *walk, struct vnode *vnode, struct fs_dentr
 	if (!*text) {
 		if (!walk->is_locked)
 			return WALK_SLOW;
-		if (vnode->ops->follow) {
-			struct fs_dentry *target;
-			err_t err = vnode->ops->follow(vnode, &target);
-			if (err)
-				return err;
-			fs_dentry_put(walk->held);
-			walk->held = target;
-			*at = target;
-			return 0;
-		}
+		if (vnode->ops->follow)
+			return jump(walk, vnode, at);
 		err_t err = read_link(walk, vnode, text);
 		if (err)
 			return err;
 	}
-	if (**text == '/')
-		*at = fs_current_root();
-	return **text ? 0 : -ENOENT;
+	err_t err = **text == '/' ? jump_to_root(walk, at) : 0;
+	return err || **text ? err : -ENOENT;
 }
 
 /** Take the next name off @p; returns what follows it, behind its slashes. */
@@ -227,7 +265,9 @@ static int run(struct fs_walk *walk, struct fs_dentry *dentry)
 		walk->last = kind_of_name(walk);
 		if (unlikely(walk->last != LAST_NAME)) {
 			if (walk->last == LAST_DOTDOT)
-				dentry = step_up(dentry);
+				err = step_up_within(walk, &dentry);
+			if (err)
+				return err;
 			continue;
 		}
 		walk->hash = dentry_hash(dentry, walk->hash);
@@ -258,8 +298,11 @@ static int run(struct fs_walk *walk, struct fs_dentry *dentry)
 				;
 			continue;
 		}
-		while (unlikely((dentry = load_acquire(&child->mounted)) != NULL))
+		while (unlikely((dentry = load_acquire(&child->mounted)) != NULL)) {
+			if (flags & FS_NO_XDEV)
+				return -EXDEV;
 			child = dentry;
+		}
 		dentry = child;
 	}
 }
@@ -268,7 +311,7 @@ static inline void walk_begin(struct fs_walk *walk, const struct fs_at *at, unsi
 			      bool is_locked)
 {
 	walk->at = at;
-	walk->flags = flags;
+	walk->flags = flags | at->resolve;
 	walk->is_locked = is_locked;
 	walk->dentry = walk->parent = walk->start = walk->held = NULL;
 	walk->bufs = NULL;
@@ -283,8 +326,10 @@ static always_inline int go_fast(struct fs_walk *walk, const struct fs_at *at, u
 		return WALK_SLOW;
 	walk_begin(walk, at, flags, false);
 	int err = find_start(walk, &start);
-	if (likely(!err))
+	if (likely(!err)) {
+		walk->base = start;
 		err = run(walk, start);
+	}
 	atomic_thread_fence(memory_order_acquire);
 	return likely(load_relaxed(&names_seq) == seq) ? err : WALK_SLOW;
 }
@@ -302,6 +347,7 @@ err_t walk_locked(struct fs_walk *walk, const struct fs_at *at, unsigned flags)
 	err_t err = find_start(walk, &start);
 	if (err)
 		return err;
+	walk->base = start;
 	// A directory that is in no tree any more could go while this walk sleeps.
 	if (!(start->flags & DENTRY_DYNAMIC) && !dentry_try_get(start))
 		return -ENOENT;

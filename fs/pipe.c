@@ -32,8 +32,6 @@ void pipe_free_pages(struct pipe *pipe)
 		kfree(pipe->pages);
 }
 
-enum { WAKE_READER = 1, WAKE_WRITER = 2 };
-
 /** Wait on @cond; *@sleepers counts who does. Not the condition's own queue: a sleeper enters that
  *  after it has let go of the pipe's lock, so who holds the lock may not see it there yet. */
 static int64_t sleep_on(struct pipe *pipe, struct sched_cond *cond, uint32_t *sleepers)
@@ -44,35 +42,12 @@ static int64_t sleep_on(struct pipe *pipe, struct sched_cond *cond, uint32_t *sl
 	return err ? -ERESTARTSYS : 0;
 }
 
-/** Who sleeps and can go on now. Locked. */
-static inline unsigned find_sleepers(const struct pipe *pipe)
-{
-	unsigned who = 0;
-	if (unlikely(pipe->sleeping_readers) && pipe_used(pipe))
-		who |= WAKE_READER;
-	if (unlikely(pipe->sleeping_writers) && pipe->capacity - pipe_used(pipe) >= PIPE_BUF)
-		who |= WAKE_WRITER;
-	return who;
-}
-
-static void wake(struct pipe *pipe, unsigned who)
+void pipe_wake(struct pipe *pipe, unsigned who)
 {
 	if (who & WAKE_READER)
 		sched_cond_signal(&pipe->readable);
 	if (who & WAKE_WRITER)
 		sched_cond_signal(&pipe->writable);
-}
-
-/** Bytes at ring position @position, up to the end of the page or @max. */
-static inline uint32_t span(uint32_t position, uint64_t max)
-{
-	uint32_t room = HAL_PAGE_SIZE - position % HAL_PAGE_SIZE;
-	return max < room ? (uint32_t)max : room;
-}
-
-static inline struct frame **page_at(struct pipe *pipe, uint32_t position)
-{
-	return &pipe->pages[(position & (pipe->capacity - 1)) / HAL_PAGE_SIZE];
 }
 
 /** Copy what is there, or as much of it as @io takes. */
@@ -81,8 +56,8 @@ static inline size_t take_out(struct pipe *pipe, struct io_vec *io)
 	size_t done = 0, copied;
 	uint32_t n;
 	do {
-		n = span(pipe->tail, min((uint64_t)pipe_used(pipe), io->left));
-		const char *from = frame_direct(*page_at(pipe, pipe->tail));
+		n = pipe_span(pipe->tail, min((uint64_t)pipe_used(pipe), io->left));
+		const char *from = frame_direct(*pipe_page_at(pipe, pipe->tail));
 		copied = put_bytes(io, from + pipe->tail % HAL_PAGE_SIZE, n);
 		pipe->tail += (uint32_t)copied;
 		done += copied;
@@ -92,8 +67,7 @@ static inline size_t take_out(struct pipe *pipe, struct io_vec *io)
 	return done;
 }
 
-/** Sleep until there are bytes. On error the lock is not held: 0 is the end of input. */
-static no_inline int64_t wait_for_data(struct pipe *pipe, bool is_nonblock)
+int64_t pipe_wait_for_data(struct pipe *pipe, bool is_nonblock)
 {
 	while (!pipe_used(pipe)) {
 		int64_t err = pipe->writers && is_nonblock ? -EAGAIN : 0;
@@ -114,15 +88,15 @@ int64_t pipe_get(struct pipe *pipe, struct io_vec *io, bool is_nonblock)
 		return 0;
 	sched_mutex_lock(&pipe->lock);
 	if (unlikely(!pipe_used(pipe))) {
-		int64_t n = wait_for_data(pipe, is_nonblock);
+		int64_t n = pipe_wait_for_data(pipe, is_nonblock);
 		if (n <= 0)
 			return n;
 	}
 	size_t n = take_out(pipe, io);
-	unsigned sleepers = find_sleepers(pipe);
+	unsigned sleepers = pipe_find_sleepers(pipe);
 	sched_mutex_unlock(&pipe->lock);
 	if (unlikely(sleepers))
-		wake(pipe, sleepers);
+		pipe_wake(pipe, sleepers);
 	poll_notify(pipe->writer_poll, POLLOUT | POLLWRNORM);
 	return likely(n) ? (int64_t)n : -EFAULT;
 }
@@ -133,13 +107,13 @@ static inline int64_t put_in(struct pipe *pipe, struct io_vec *io, uint32_t room
 	size_t done = 0, copied;
 	uint32_t n;
 	do {
-		struct frame **page = page_at(pipe, pipe->head);
+		struct frame **page = pipe_page_at(pipe, pipe->head);
 		if (unlikely(!*page)) {
 			*page = frame_alloc(0);
 			if (!*page)
 				return done ? (int64_t)done : -ENOMEM;
 		}
-		n = span(pipe->head, min(io->left, (uint64_t)(room - done)));
+		n = pipe_span(pipe->head, min(io->left, (uint64_t)(room - done)));
 		copied = take_bytes(io, (char *)frame_direct(*page) + pipe->head % HAL_PAGE_SIZE, n);
 		pipe->head += (uint32_t)copied;
 		done += copied;
@@ -155,11 +129,10 @@ static uint32_t needed_room(uint64_t total, uint64_t left, bool is_nonblock)
 	return (uint32_t)min(left, (uint64_t)PIPE_BUF);
 }
 
-/** Wait for room, after telling readers what is there. The lock is dropped meanwhile. */
-static err_t wait_for_room(struct pipe *pipe)
+err_t pipe_wait_for_room(struct pipe *pipe)
 {
 	if (pipe_used(pipe)) {
-		wake(pipe, find_sleepers(pipe) & WAKE_READER);
+		pipe_wake(pipe, pipe_find_sleepers(pipe) & WAKE_READER);
 		poll_notify(pipe->reader_poll, POLLIN | POLLRDNORM);
 	}
 	return (err_t)sleep_on(pipe, &pipe->writable, &pipe->sleeping_writers);
@@ -175,7 +148,7 @@ static no_inline int64_t put_in_parts(struct pipe *pipe, struct io_vec *io, bool
 		if (!pipe->readers) {
 			err = -EPIPE;
 		} else if (room < needed_room(total, io->left, is_nonblock)) {
-			err = is_nonblock ? -EAGAIN : wait_for_room(pipe);
+			err = is_nonblock ? -EAGAIN : pipe_wait_for_room(pipe);
 		} else {
 			uint64_t wanted = min(io->left, (uint64_t)room);
 			int64_t n = put_in(pipe, io, room);
@@ -195,10 +168,10 @@ int64_t pipe_put(struct pipe *pipe, struct io_vec *io, bool is_nonblock)
 	uint32_t room = pipe->capacity - pipe_used(pipe);
 	bool is_simple = io->left <= min(room, PIPE_BUF) && pipe->readers;
 	int64_t n = likely(is_simple) ? put_in(pipe, io, room) : put_in_parts(pipe, io, is_nonblock);
-	unsigned sleepers = find_sleepers(pipe);
+	unsigned sleepers = pipe_find_sleepers(pipe);
 	sched_mutex_unlock(&pipe->lock);
 	if (unlikely(sleepers))
-		wake(pipe, sleepers);
+		pipe_wake(pipe, sleepers);
 	poll_notify(pipe->reader_poll, POLLIN | POLLRDNORM);
 	return n;
 }

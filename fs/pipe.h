@@ -36,6 +36,39 @@ static inline uint32_t pipe_used(const struct pipe *pipe)
 	return pipe->head - pipe->tail;
 }
 uint32_t pipe_count(struct pipe *pipe); // bytes to be read
+
+// For splice.c, all with the lock held.
+/** The pipe that @file is an end of; NULL: none. */
+struct pipe *pipe_of(struct file *file);
+enum { WAKE_READER = 1, WAKE_WRITER = 2 };
+/** Who sleeps and can go on now. Locked. */
+static inline unsigned pipe_find_sleepers(const struct pipe *pipe)
+{
+	unsigned who = 0;
+	if (unlikely(pipe->sleeping_readers) && pipe_used(pipe))
+		who |= WAKE_READER;
+	if (unlikely(pipe->sleeping_writers) && pipe->capacity - pipe_used(pipe) >= PIPE_BUF)
+		who |= WAKE_WRITER;
+	return who;
+}
+/** Wake them, after the lock is released. */
+void pipe_wake(struct pipe *pipe, unsigned who);
+/** Bytes at ring position @position, up to the end of the page or @max. */
+static inline uint32_t pipe_span(uint32_t position, uint64_t max)
+{
+	uint32_t room = HAL_PAGE_SIZE - position % HAL_PAGE_SIZE;
+	return max < room ? (uint32_t)max : room;
+}
+
+static inline struct frame **pipe_page_at(struct pipe *pipe, uint32_t position)
+{
+	return &pipe->pages[(position & (pipe->capacity - 1)) / HAL_PAGE_SIZE];
+}
+/** Sleep until there are bytes: 1. On error and at the end of input, 0, the lock is not held. */
+int64_t pipe_wait_for_data(struct pipe *pipe, bool is_nonblock);
+/** Wait for room, after telling readers what is there. The lock is dropped meanwhile. */
+must_check err_t pipe_wait_for_room(struct pipe *pipe);
+
 /** POLLIN, POLLHUP; POLLOUT, POLLERR. Takes the lock. */
 uint32_t pipe_poll_reader(struct pipe *pipe);
 uint32_t pipe_poll_writer(struct pipe *pipe);

@@ -214,6 +214,7 @@ struct fs_walk {
 	enum walk_last last;
 	bool has_slash; // behind the last name
 	uint64_t hash; // dentry_hash() of the last name
+	struct fs_dentry *base; // where it began
 	struct fs_dentry *start, *held; // references of the walk itself
 	struct link_buf *bufs;
 };

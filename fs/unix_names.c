@@ -80,7 +80,7 @@ static err_t bind_path(struct unix_socket *socket, struct unix_address *address)
 {
 	char path[FS_SOCKET_NAME_MAX + 1] = {0};
 	memcpy(path, address->name.text, address->name.len);
-	struct fs_at at = {FS_AT_CWD, path};
+	struct fs_at at = {.dirfd = FS_AT_CWD, .path = path};
 	err_t err = names_make_socket(&at, 0777, NULL, &address->vnode);
 	if (err)
 		return err == -EEXIST ? -EADDRINUSE : err;
@@ -156,7 +156,7 @@ static err_t find_vnode(const struct fs_socket_name *name, struct vnode **vnode)
 	if (!name->text[0])
 		return 0;
 	memcpy(path, name->text, name->len);
-	struct fs_at at = {FS_AT_CWD, path};
+	struct fs_at at = {.dirfd = FS_AT_CWD, .path = path};
 	err_t err = walk_to(&at, 0, &dentry);
 	if (err)
 		return err;

@@ -87,7 +87,7 @@ err_t exec_strings_copy_in(struct exec_strings *strings, uaddr_t array)
 
 static err_t open_program(struct exec_image *image, int dirfd, const char *path, unsigned at_flags)
 {
-	struct fs_at at = {dirfd, path};
+	struct fs_at at = {.dirfd = dirfd, .path = path};
 	unsigned walk = (at_flags & AT_EMPTY_PATH ? FS_EMPTY_PATH : 0) |
 			(at_flags & AT_SYMLINK_NOFOLLOW ? FS_NOFOLLOW : 0);
 	err_t err = fs_access(&at, walk, X_OK, false);

@@ -140,7 +140,7 @@ static err_t open_interp(struct exec_image *image)
 		int64_t n = fs_read_kernel(image->file, path, ph.p_filesz, ph.p_offset);
 		if (n != (int64_t)ph.p_filesz || path[n - 1])
 			return -ENOEXEC;
-		struct fs_at at = {FS_AT_CWD, path};
+		struct fs_at at = {.dirfd = FS_AT_CWD, .path = path};
 		return fs_open(&at, O_RDONLY, 0, &image->interp);
 	}
 	return 0;

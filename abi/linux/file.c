@@ -167,49 +167,6 @@ SYSCALL3(lseek, uint32_t, fd, int64_t, offset, int, whence)
 	return result;
 }
 
-/** sendfile, copy_file_range, splice of files: positions from user space or the files' own. */
-static int64_t copy(uint32_t in_fd, uaddr_t in_pos_at, uint32_t out_fd, uaddr_t out_pos_at, uint64_t len)
-{
-	struct file_ref in, out;
-	int64_t in_pos = 0, out_pos = 0;
-	if ((in_pos_at && mm_copy_in(&in_pos, in_pos_at, 8)) ||
-	    (out_pos_at && mm_copy_in(&out_pos, out_pos_at, 8)))
-		return -EFAULT;
-	if (in_pos < 0 || out_pos < 0)
-		return -EINVAL;
-	err_t err = file_ref_take(in_fd, FILE_RIGHT_READ, &in);
-	if (err)
-		return err;
-	err = file_ref_take(out_fd, FILE_RIGHT_WRITE, &out);
-	int64_t result = err;
-	if (!err) {
-		result = fs_copy(in.file, in_pos_at ? &in_pos : NULL, out.file,
-				 out_pos_at ? &out_pos : NULL, min(len, ABI_IO_MAX));
-		file_ref_drop(&out);
-	}
-	file_ref_drop(&in);
-	if (result == -EPIPE)
-		return abi_broken_pipe();
-	if (result == -EFBIG)
-		return abi_file_too_large();
-	if (result >= 0 && ((in_pos_at && mm_copy_out(in_pos_at, &in_pos, 8)) ||
-			    (out_pos_at && mm_copy_out(out_pos_at, &out_pos, 8))))
-		return -EFAULT;
-	return abi_restartable(result);
-}
-
-SYSCALL4(sendfile, uint32_t, out_fd, uint32_t, in_fd, uaddr_t, pos_at, uint64_t, len)
-{
-	return copy(in_fd, pos_at, out_fd, 0, len);
-}
-
-// Partly: no flags, as in Linux; files are copied, never shared.
-SYSCALL6(copy_file_range, uint32_t, in_fd, uaddr_t, in_pos, uint32_t, out_fd, uaddr_t, out_pos, uint64_t, len,
-	 uint32_t, flags)
-{
-	return flags ? -EINVAL : copy(in_fd, in_pos, out_fd, out_pos, len);
-}
-
 // ---- descriptors ----------------------------------------------------------------------------------
 
 SYSCALL1(close, uint32_t, fd)

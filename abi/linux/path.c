@@ -33,13 +33,12 @@ static int64_t open_published(const struct fs_at *at, uint32_t flags)
 	return fd;
 }
 
-static int64_t open_path(int dirfd, const char *path, uint32_t flags, uint32_t mode)
+static int64_t open_path(const struct fs_at *at, uint32_t flags, uint32_t mode)
 {
-	struct fs_at at = {dirfd, path};
 	struct file *file;
-	err_t err = fs_open(&at, open_flags_of(flags), mode & 07777, &file);
+	err_t err = fs_open(at, open_flags_of(flags), mode & 07777, &file);
 	if (unlikely(err == -ENXIO))
-		return open_published(&at, flags);
+		return open_published(at, flags);
 	if (err)
 		return abi_restartable(err);
 	return file_install(file, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
@@ -47,18 +46,84 @@ static int64_t open_path(int dirfd, const char *path, uint32_t flags, uint32_t m
 
 SYSCALL4(openat, int, dirfd, uaddr_t, path, uint32_t, flags, uint32_t, mode)
 {
-	return WITH_PATH(dirfd, path, open_path(at.dirfd, at.path, flags, mode));
+	return WITH_PATH(dirfd, path, open_path(&at, flags, mode));
 }
 
 SYSCALL3(open, uaddr_t, path, uint32_t, flags, uint32_t, mode)
 {
-	return WITH_PATH(FS_AT_CWD, path, open_path(at.dirfd, at.path, flags, mode));
+	return WITH_PATH(FS_AT_CWD, path, open_path(&at, flags, mode));
 }
 
 SYSCALL2(creat, uaddr_t, path, uint32_t, mode)
 {
 	return WITH_PATH(FS_AT_CWD, path,
-			 open_path(at.dirfd, at.path, O_WRONLY | O_CREAT | O_TRUNC, mode));
+			 open_path(&at, O_WRONLY | O_CREAT | O_TRUNC, mode));
+}
+
+/** struct open_how of openat2(2), its first version. */
+struct open_how {
+	uint64_t flags, mode, resolve;
+};
+enum { RESOLVE_NO_XDEV = 1, RESOLVE_NO_MAGICLINKS = 2, RESOLVE_NO_SYMLINKS = 4, RESOLVE_BENEATH = 8,
+       RESOLVE_IN_ROOT = 16, RESOLVE_CACHED = 32 };
+
+/** A later version's fields must be zero. */
+static err_t get_open_how(uaddr_t at, uint64_t size, struct open_how *how)
+{
+	if (size < sizeof(*how))
+		return -EINVAL;
+	if (size > HAL_PAGE_SIZE)
+		return -E2BIG;
+	for (uint64_t done = sizeof(*how), word; done < size; done += min(size - done, sizeof(word))) {
+		word = 0;
+		if (mm_copy_in(&word, at + done, min(size - done, sizeof(word))))
+			return -EFAULT;
+		if (word)
+			return -E2BIG;
+	}
+	return mm_copy_in(how, at, sizeof(*how));
+}
+
+static err_t check_open_how(const struct open_how *how)
+{
+	const uint64_t sync = 04010000; // O_SYNC, which has O_DSYNC in it
+	uint64_t known = O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | sync |
+			 O_ASYNC | O_NOATIME | O_CLOEXEC | O_PATH | ABI_O_DIRECTORY | ABI_O_NOFOLLOW |
+			 ABI_O_DIRECT | ABI_O_LARGEFILE;
+	uint64_t with_path = O_PATH | O_CLOEXEC | ABI_O_DIRECTORY | ABI_O_NOFOLLOW;
+	uint64_t both = RESOLVE_BENEATH | RESOLVE_IN_ROOT;
+	if ((how->flags & ~known) || (how->resolve >> 6) || (how->resolve & both) == both)
+		return -EINVAL;
+	if (how->mode & (how->flags & O_CREAT ? ~07777ull : ~0ull))
+		return -EINVAL;
+	if ((how->flags & O_PATH) && (how->flags & ~with_path))
+		return -EINVAL;
+	return how->resolve & RESOLVE_CACHED && how->flags & (O_CREAT | O_TRUNC) ? -EAGAIN : 0;
+}
+
+static unsigned resolve_flags(uint64_t resolve)
+{
+	return (resolve & RESOLVE_NO_XDEV ? FS_NO_XDEV : 0) |
+	       (resolve & RESOLVE_NO_MAGICLINKS ? FS_NO_MAGICLINKS : 0) |
+	       (resolve & RESOLVE_NO_SYMLINKS ? FS_NO_SYMLINKS : 0) |
+	       (resolve & RESOLVE_BENEATH ? FS_BENEATH : 0) |
+	       (resolve & RESOLVE_IN_ROOT ? FS_IN_ROOT : 0);
+}
+
+static int64_t open_how(struct fs_at *at, const struct open_how *how)
+{
+	at->resolve = resolve_flags(how->resolve);
+	return open_path(at, (uint32_t)how->flags, (uint32_t)how->mode);
+}
+
+// Partly: RESOLVE_CACHED asks file systems all the same; no O_TMPFILE.
+SYSCALL4(openat2, int, dirfd, uaddr_t, path, uaddr_t, how_at, uint64_t, size)
+{
+	struct open_how how;
+	err_t err = get_open_how(how_at, size, &how);
+	if (!err)
+		err = check_open_how(&how);
+	return err ? err : WITH_PATH(dirfd, path, open_how(&at, &how));
 }
 
 // ---- stat -----------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ enum { AT_SYMLINK_NOFOLLOW = 0x100, AT_EACCESS = 0x200, AT_REMOVEDIR = 0x200, AT
 		struct abi_path path_;                                                             \
 		int64_t result_ = abi_get_path((path_at_), &path_);                                \
 		if (!result_) {                                                                    \
-			struct fs_at at = {(dirfd_), path_.text};                                  \
+			struct fs_at at = {.dirfd = (dirfd_), .path = path_.text};                 \
 			result_ = (body);                                                          \
 			abi_put_path(&path_);                                                      \
 		}                                                                                  \

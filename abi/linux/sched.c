@@ -288,12 +288,75 @@ static int64_t get_nice(struct thread *thread)
 	return 20 - thread->sched.nice;
 }
 
+/** Threads of a group or a user, and what is done with each. */
+struct members {
+	int which, nice;
+	uint32_t who;
+	int64_t (*visit)(struct thread *thread, int nice);
+	int64_t result; // the greatest, or -ESRCH; for what is set: the worst
+	bool sets;
+};
+
+static bool is_member(const struct members *members, const struct process *process,
+		      const struct thread *thread)
+{
+	const struct cred *cred = thread->object.cred ? thread->object.cred : &cred_root;
+	return members->which == PRIO_PGRP ? process->pgid == members->who : cred->uid == members->who;
+}
+
+/** The process's @n'th thread that is a member, with a reference; NULL: no more. */
+static struct thread *find_member(const struct members *members, struct process *process, unsigned n)
+{
+	struct thread *thread, *found = NULL;
+	spin_lock(&process->lock);
+	list_for_each_entry(thread, &process->threads, proc.node) {
+		if (is_member(members, process, thread) && !n--) {
+			found = thread;
+			thread_get(thread);
+			break;
+		}
+	}
+	spin_unlock(&process->lock);
+	return found;
+}
+
+static bool visit_process(void *arg, struct process *process)
+{
+	struct members *members = arg;
+	struct thread *thread;
+	for (unsigned n = 0; (thread = find_member(members, process, n)); n++) {
+		int64_t result = members->visit(thread, members->nice);
+		bool is_first = members->result == -ESRCH;
+		if (is_first || (members->sets ? result < members->result : result > members->result))
+			members->result = result;
+		thread_put(thread);
+	}
+	return true;
+}
+
+static int64_t for_members(int which, int32_t who, int64_t (*visit)(struct thread *thread, int nice),
+			   int nice, bool sets)
+{
+	uint32_t own = which == PRIO_PGRP ? current_process()->pgid : cred_current()->uid;
+	struct members members = {.which = which, .who = who ? (uint32_t)who : own, .visit = visit,
+				  .nice = nice, .result = -ESRCH, .sets = sets};
+	process_for_each(visit_process, &members);
+	return members.result;
+}
+
+static int64_t visit_get(struct thread *thread, int nice)
+{
+	(void)nice;
+	return get_nice(thread);
+}
+
 SYSCALL2(getpriority, int, which, int32_t, who)
 {
 	if (which < PRIO_PROCESS || which > PRIO_USER)
 		return -EINVAL;
-	// A group's and a user's are those of the caller, who is a member.
-	return WITH_THREAD(which == PRIO_PROCESS ? who : 0, get_nice(thread));
+	if (which != PRIO_PROCESS)
+		return for_members(which, who, visit_get, 0, false);
+	return WITH_THREAD(who, get_nice(thread));
 }
 
 static int64_t set_nice(struct thread *thread, int nice)
@@ -310,5 +373,7 @@ SYSCALL3(setpriority, int, which, int32_t, who, int, nice)
 	if (which < PRIO_PROCESS || which > PRIO_USER)
 		return -EINVAL;
 	nice = max(min(nice, 19), -20);
-	return WITH_THREAD(which == PRIO_PROCESS ? who : 0, set_nice(thread, nice));
+	if (which != PRIO_PROCESS)
+		return for_members(which, who, set_nice, nice, true);
+	return WITH_THREAD(who, set_nice(thread, nice));
 }

@@ -14,7 +14,7 @@
  *  life: the name does not receive. */
 static err_t publish_as(struct grant *parent, uint32_t rights, const char *path, uint64_t mode)
 {
-	struct fs_at at = {FS_AT_CWD, path};
+	struct fs_at at = {.dirfd = FS_AT_CWD, .path = path};
 	struct grant *child;
 	uint32_t type = load_relaxed(&parent->rights) & OBJECT_TYPE_MASK;
 	if (type < OBJECT_ENDPOINT || type == OBJECT_REPLY)

@@ -5,6 +5,7 @@
 // the pipe anew.)
 #include "private.h"
 
+#include <abi/procfs.h>
 #include <mm/slab.h>
 #include <object/poll.h>
 #include <uapi/errno.h>

@@ -85,7 +85,7 @@ static uint64_t file_pages(void)
 	uint64_t pages = 0;
 	fs_for_each_mount(note_tmpfs, &targets);
 	for (size_t at = 0; at < targets.len; at += strlen(targets.data + at) + 1) {
-		const struct fs_at path = {FS_AT_CWD, targets.data + at};
+		const struct fs_at path = {.dirfd = FS_AT_CWD, .path = targets.data + at};
 		struct fs_statfs stats;
 		if (fs_statfs(&path, &stats) || stats.type != TMPFS_MAGIC ||
 		    stats.blocks < stats.blocks_free)

@@ -3,6 +3,7 @@
 // locked, which keeps the table, and with the table locked, which keeps what is in its slots.
 #include "private.h"
 
+#include <abi/procfs.h>
 #include <lib/bitmap.h>
 #include <lib/string.h>
 #include <mm/slab.h>

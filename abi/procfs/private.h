@@ -31,7 +31,6 @@ must_check struct mm_space *procfs_get_space(const struct view_id *id);
 must_check err_t procfs_alias_create(struct fs_super *super, struct file *file, uint32_t rights,
 				     struct fs_dentry **dentry);
 /** The file that @file stands for: itself unless it was opened so. */
-struct file *procfs_alias_target(struct file *file);
 extern struct view_fs procfs;
 
 // counters.c

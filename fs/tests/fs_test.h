@@ -14,7 +14,7 @@ void fs_test_init(void);
 
 static inline struct fs_at at(const char *path)
 {
-	return (struct fs_at){FS_AT_CWD, path};
+	return (struct fs_at){.dirfd = FS_AT_CWD, .path = path};
 }
 err_t t_mkdir(const char *path);
 err_t t_unlink(const char *path);

@@ -13,3 +13,7 @@ void sysfs_init(void);
 /** The process that the open folder @file is of (/proc/PID), with a reference. -EBADF: it is no such folder;
  *  -ESRCH: the process is gone. */
 must_check err_t procfs_process_of(const struct file *file, struct process **process);
+
+struct file;
+/** The file that @file, opened by a name in /proc/PID/fd, hands everything on to; else @file itself. */
+struct file *procfs_alias_target(struct file *file);

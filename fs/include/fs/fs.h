@@ -19,13 +19,18 @@ struct vnode;
 struct fs_at {
 	int dirfd;
 	const char *path; // absolute paths ignore dirfd; "" with FS_EMPTY_PATH is dirfd itself
+	unsigned resolve; // openat2's limits, of enum fs_walk_flags
 };
 
 enum fs_walk_flags {
 	FS_NOFOLLOW = 1, // a symbolic link at the end is not followed
 	FS_EMPTY_PATH = 2,
 	FS_DIRECTORY = 4, // the result must be a directory
-	FS_NO_SYMLINKS = 8, // openat2's RESOLVE_NO_SYMLINKS
+	FS_NO_SYMLINKS = 8, // openat2's RESOLVE_*: -ELOOP
+	FS_NO_MAGICLINKS = 16, // links of /proc to what a process has open: -ELOOP
+	FS_NO_XDEV = 32, // no other file system: -EXDEV
+	FS_BENEATH = 64, // nothing outside of where the walk began: -EXDEV
+	FS_IN_ROOT = 128, // where the walk began is the root
 };
 
 /** open(2)'s flags whose numbers differ between architectures, or that the kernel adds: abi/ decodes
@@ -37,7 +42,6 @@ enum fs_open_flags {
 	FS_OPEN_LARGEFILE = 1 << 27,
 	FS_OPEN_TMPFILE = 1 << 28, // a nameless regular file in the directory
 	FS_OPEN_EXEC = 1 << 29, // permission to execute is asked for instead of that to read
-	FS_OPEN_NO_SYMLINKS = 1 << 30,
 };
 
 /** Root and working directory, umask: shared by CLONE_FS. */
@@ -131,6 +135,11 @@ enum { FS_SEEK_SET, FS_SEEK_CUR, FS_SEEK_END, FS_SEEK_DATA, FS_SEEK_HOLE };
 int64_t fs_seek_in(const struct file *file, int64_t offset, int whence, uint64_t size);
 /** Read exactly up to @len bytes into kernel memory (exec): bytes read or negative. */
 int64_t fs_read_kernel(struct file *file, void *buf, size_t len, uint64_t pos);
+/** splice(2), tee(2), vmsplice(2), flags decoded; a file that only stands for a pipe is none. */
+int64_t fs_splice(struct file *in, int64_t *in_pos, struct file *out, int64_t *out_pos, uint64_t len,
+		  bool nonblock);
+int64_t fs_tee(struct file *in, struct file *out, uint64_t len, bool nonblock);
+int64_t fs_vmsplice(struct file *file, struct io_vec *io, bool nonblock);
 /** Copy between files inside the kernel (sendfile, copy_file_range); positions as above. */
 int64_t fs_copy(struct file *in, int64_t *in_pos, struct file *out, int64_t *out_pos, size_t len);
 
