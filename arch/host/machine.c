@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <hal/atomic.h>
 #include <hal/console.h>
 #include <hal/cpu.h>
 #include <hal/irqflags.h>
@@ -150,8 +151,8 @@ err_t hal_smp_start_cpu(cpuid_t number, vaddr_t stack_top)
 		.top = stack_top,
 		.bottom = stack_top - HAL_KSTACK_SIZE,
 	};
-	if (atomic_load_explicit(&cpu->is_penned, memory_order_acquire)) {
-		atomic_store_explicit(&cpu->is_penned, 0, memory_order_release);
+	if (load_acquire(&cpu->is_penned)) {
+		store_release(&cpu->is_penned, 0);
 		hal_ipi_send(number);
 		return 0;
 	}
@@ -172,8 +173,8 @@ void hal_smp_stop_self(void)
 {
 	struct host_cpu *cpu = host_cpu();
 
-	atomic_store_explicit(&cpu->is_penned, 1, memory_order_release);
-	while (atomic_load_explicit(&cpu->is_penned, memory_order_acquire)) {
+	store_release(&cpu->is_penned, 1);
+	while (load_acquire(&cpu->is_penned)) {
 		hal_cpu_wait();
 		atomic_store_explicit(&cpu->pending, 0, memory_order_relaxed);
 	}
@@ -183,7 +184,7 @@ void hal_smp_stop_self(void)
 
 bool hal_smp_is_stopped(cpuid_t number)
 {
-	return atomic_load_explicit(&cpus[number].is_penned, memory_order_acquire);
+	return load_acquire(&cpus[number].is_penned);
 }
 
 void host_exit(unsigned status)
