@@ -107,6 +107,59 @@ SYSCALL2(clock_settime, int, id, uaddr_t, at)
 	return 0;
 }
 
+/** struct timex, of 64 bits everywhere. No hidden padding, which would show the kernel's stack. */
+struct timex {
+	uint32_t modes, pad_a;
+	int64_t offset, freq, maxerror, esterror;
+	int32_t status, pad_b;
+	int64_t constant, precision, tolerance;
+	int64_t sec, usec;
+	int64_t tick, pps[2];
+	int32_t shift, pad_c;
+	int64_t more_pps[5];
+	int32_t tai, pad_d[11];
+};
+_Static_assert(sizeof(struct timex) == 208, "Linux's");
+#define ADJ_OFFSET_SS_READ 0xa001u
+#define STA_UNSYNC 0x40
+#define TIME_ERROR 5 // not in step with any other clock
+
+/** The clock of the machine runs as it does: nobody adjusts it. */
+static int64_t read_adjustment(uaddr_t at)
+{
+	struct timex timex;
+	if (mm_copy_in(&timex, at, sizeof(timex)))
+		return -EFAULT;
+	if (timex.modes && timex.modes != ADJ_OFFSET_SS_READ)
+		return cred_has_cap(cred_current(), CAP_SYS_TIME) ? -EINVAL : -EPERM;
+	nsec_t now = time_now() + time_realtime_offset();
+	timex = (struct timex){
+		.modes = timex.modes,
+		.maxerror = 16000000, // microseconds: as large as Linux counts
+		.esterror = 16000000,
+		.status = STA_UNSYNC,
+		.constant = 2,
+		.precision = 1,
+		.tolerance = 32768000, // 500 ppm
+		.sec = now / 1000000000,
+		.usec = now % 1000000000 / 1000,
+		.tick = 10000,
+	};
+	return mm_copy_out(at, &timex, sizeof(timex)) ? -EFAULT : TIME_ERROR;
+}
+
+// Partly: reading only; the rate of the clock cannot be changed: EINVAL.
+SYSCALL1(adjtimex, uaddr_t, at)
+{
+	return read_adjustment(at);
+}
+
+// Partly: as adjtimex.
+SYSCALL2(clock_adjtime, int, id, uaddr_t, at)
+{
+	return id == CLOCK_REALTIME ? read_adjustment(at) : -EINVAL;
+}
+
 // Partly: the time zone is always UTC.
 SYSCALL2(gettimeofday, uaddr_t, tv_at, uaddr_t, tz_at)
 {

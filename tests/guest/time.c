@@ -4,6 +4,7 @@
 // guest: CPUS 4
 #include <sys/resource.h>
 #include <sys/times.h>
+#include <sys/timex.h>
 
 #include "check.h"
 
@@ -38,6 +39,27 @@ static void check_monotonic(void)
 	CHECK(now_ns(CLOCK_REALTIME) > 1700000000ll * 1000 * MS);
 	CHECK(time(NULL) > 1700000000);
 	CHECK(now_ns(CLOCK_MONOTONIC_COARSE) <= now_ns(CLOCK_MONOTONIC));
+}
+
+/** Reading how the clock is adjusted; that it is not is said as Linux says it. */
+static void check_adjustment(void)
+{
+	struct timex timex = {0};
+	struct timeval delta;
+	CHECK_IS(adjtimex(&timex), TIME_ERROR);
+	CHECK((timex.status & STA_UNSYNC) && timex.tick == 10000 && timex.freq == 0);
+	int64_t now = now_ns(CLOCK_REALTIME) / 1000, then = timex.time.tv_sec * 1000000ll + timex.time.tv_usec;
+	CHECK(then > 0 && then <= now);
+	CHECK_IS(clock_adjtime(CLOCK_REALTIME, &timex), TIME_ERROR);
+	CHECK(clock_adjtime(CLOCK_MONOTONIC, &timex) == -1 && (errno == EINVAL || errno == EOPNOTSUPP));
+	CHECK_IS(adjtime(NULL, &delta), 0);
+	CHECK(delta.tv_sec == 0 && delta.tv_usec == 0);
+	CHECK_ERRNO(syscall(SYS_adjtimex, 8), EFAULT);
+	if (is_guest()) {
+		timex.modes = ADJ_TICK;
+		timex.tick = 1;
+		CHECK_ERRNO(adjtimex(&timex), EINVAL);
+	}
 }
 
 static void check_sleep(void)
@@ -166,6 +188,7 @@ static void check_cpu_time(void)
 int main(void)
 {
 	check_monotonic();
+	check_adjustment();
 	check_sleep();
 	check_timers();
 	check_stopped();
