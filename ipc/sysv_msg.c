@@ -2,6 +2,7 @@
 // System V message queues: first in, first out, but a receiver may choose by type.
 #include "sysv.h"
 
+#include <lib/string.h>
 #include <mm/slab.h>
 #include <sched/thread.h>
 
@@ -78,11 +79,17 @@ err_t sysv_msg_send(int32_t id, struct sysv_message *message, uint32_t flags)
 	return err;
 }
 
-/** The message that @type selects, or NULL. */
+/** The message that @type selects (as its place in the queue, with SYSV_MSG_COPY), or NULL. */
 static struct sysv_message *choose(struct queue *queue, int64_t type, uint32_t flags)
 {
 	struct sysv_message *message, *best = NULL;
+	uint64_t place = (uint64_t)type;
 	list_for_each_entry(message, &queue->messages, node) {
+		if (flags & SYSV_MSG_COPY) {
+			if (place-- == 0)
+				return message;
+			continue;
+		}
 		bool is_same = message->type == type;
 		if (type == 0 || (type > 0 && is_same == !(flags & SYSV_MSG_EXCEPT)))
 			return message;
@@ -92,18 +99,31 @@ static struct sysv_message *choose(struct queue *queue, int64_t type, uint32_t f
 	return best;
 }
 
+static err_t copy_message(const struct sysv_message *message, struct sysv_message **copy)
+{
+	*copy = kmalloc(sizeof(*message) + message->size);
+	if (!*copy)
+		return -ENOMEM;
+	memcpy(*copy, message, sizeof(*message) + message->size);
+	return 0;
+}
+
 err_t sysv_msg_receive(int32_t id, int64_t type, uint64_t size, uint32_t flags, struct sysv_message **message)
 {
 	struct sysv_object *object;
 	struct sysv_message *found = NULL;
 	type = max(type, -INT64_MAX);
+	if (flags & SYSV_MSG_COPY && (!(flags & SYSV_NOWAIT) || flags & SYSV_MSG_EXCEPT))
+		return -EINVAL;
 	sched_mutex_lock(&table->lock);
 	err_t err = sysv_find_locked(table, id, 4, &object);
 	while (!err && !(found = choose(queue_of(object), type, flags)))
 		err = flags & SYSV_NOWAIT ? -ENOMSG : wait_for_change(object, flags);
 	if (!err && found->size > size && !(flags & SYSV_MSG_NOERROR))
 		err = -E2BIG;
-	if (!err) {
+	if (!err && flags & SYSV_MSG_COPY) {
+		err = copy_message(found, message);
+	} else if (!err) {
 		list_remove(&found->node);
 		object->stat.msg.bytes -= found->size;
 		object->stat.msg.messages--;

@@ -201,6 +201,10 @@ static void check_sem_lock(void)
 	CHECK_IS(semctl(id, 0, IPC_RMID), 0);
 }
 
+#ifndef MSG_COPY
+#define MSG_COPY 040000
+#endif
+
 struct message {
 	long type;
 	char text[9000];
@@ -237,6 +241,12 @@ static void check_msg(void)
 	send_one(id, 1, "uno");
 	CHECK_IS(msgctl(id, IPC_STAT, &info), 0);
 	CHECK(info.msg_qnum == 4 && info.msg_lspid == getpid() && info.msg_qbytes >= 16384);
+	expect(id, 1, MSG_COPY | IPC_NOWAIT, 1, "one"); // a look at the second: it stays
+	CHECK_ERRNO(msgrcv(id, &message, 100, 4, MSG_COPY | IPC_NOWAIT), ENOMSG);
+	CHECK_ERRNO(msgrcv(id, &message, 100, -1, MSG_COPY | IPC_NOWAIT), ENOMSG);
+	CHECK_ERRNO(msgrcv(id, &message, 100, 0, MSG_COPY), EINVAL);
+	CHECK_ERRNO(msgrcv(id, &message, 100, 0, MSG_COPY | MSG_EXCEPT | IPC_NOWAIT), EINVAL);
+	CHECK_ERRNO(msgrcv(id, &message, 2, 0, MSG_COPY | IPC_NOWAIT), E2BIG);
 	CHECK_ERRNO(msgrcv(id, &message, 2, 1, 0), E2BIG);
 	CHECK_IS(msgrcv(id, &message, 2, 1, MSG_NOERROR), 2); // cut
 	expect(id, 3, MSG_EXCEPT, 2, "two");

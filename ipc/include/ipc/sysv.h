@@ -75,10 +75,11 @@ struct sysv_message {
 	uint64_t size;
 	char data[];
 };
-enum { SYSV_MSG_NOERROR = 010000, SYSV_MSG_EXCEPT = 020000 };
+enum { SYSV_MSG_NOERROR = 010000, SYSV_MSG_EXCEPT = 020000, SYSV_MSG_COPY = 040000 };
 /** Takes over @message on success. */
 must_check err_t sysv_msg_send(int32_t id, struct sysv_message *message, uint32_t flags);
-/** The first one that @type selects; the caller frees it. -E2BIG: it is longer than @size. */
+/** The first one that @type selects; the caller frees it. -E2BIG: it is longer than @size. With SYSV_MSG_COPY (and
+ *  SYSV_NOWAIT, else -EINVAL) a copy of the one at place @type, which stays; -ENOMEM. */
 must_check err_t sysv_msg_receive(int32_t id, int64_t type, uint64_t size, uint32_t flags,
 				  struct sysv_message **message);
 void sysv_init(void);
