@@ -53,8 +53,9 @@ static void check_idle_endpoint(void)
 	bytes = charged() - bytes;
 	free_kib -= number_in("/proc/meminfo", "MemFree:");
 	printf("idle endpoint: %ld bytes charged, %ld of memory\n", bytes / MANY, free_kib * 1024 / MANY);
+	fflush(stdout);
 	CHECK(bytes > 0 && bytes <= IDLE_MAX * MANY);
-	CHECK(free_kib * 1024 <= IDLE_MAX * MANY + (256l << 10)); // and what caches of CPUs took meanwhile
+	CHECK(free_kib * 1024 <= IDLE_MAX * MANY * 5 / 4); // caches of CPUs take some, too
 	for (int i = 0; i < MANY; i++)
 		CHECK_IS(close(fds[i]), 0);
 	free(fds);
