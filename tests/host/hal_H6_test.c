@@ -272,7 +272,7 @@ TEST(hal, H6_copy_on_write_flushes_the_old_page)
 // ---- address-space identifiers ------------------------------------------------------------------
 
 #define SPACES 24
-#define SWITCHES 2000
+#define SWITCHES 600
 #define ASIDS 1024
 
 /** No CPU came to a space by an ASID under which it may hold another's translations. Returns how often a CPU
