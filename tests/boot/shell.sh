@@ -120,7 +120,7 @@ parallel() {
 
 system() {
 	uname -s >/dev/null && echo "uname works"
-	find / -xdev 2>/dev/null | grep -v '^/\(proc\|sys\|dev\|tmp\)' | sort | md5sum
+	find / -xdev 2>/dev/null | grep -v '^/\(proc\|sys\|dev\|tmp\|run/\)' | sort | md5sum
 	id -u
 	pwd
 	umask
