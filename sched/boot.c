@@ -26,6 +26,8 @@ void upcall_sched_init(void)
 	rt_init();
 	thread_init();
 	sched_cpus = cpus_possible_count();
+	if (sched_cpus == 1)
+		sched_idle_polls = 0; // nobody else could have any for it
 	idle_set_words = (sched_cpus + 63) / 64;
 	bring_up_this_cpu();
 	upcall_spawn("reclaim", quiesce_thread);

@@ -10,6 +10,19 @@ static bool has_work(struct runq *rq)
 	return load_relaxed(&hal_percpu()->resched) || load_relaxed(&rq->ready_bands);
 }
 
+unsigned sched_idle_polls = HAL_IDLE_POLLS;
+
+/** Let others run for a moment: what they do may be work for this CPU, without an interrupt. */
+static void poll(struct runq *rq)
+{
+	if (!sched_idle_polls)
+		return;
+	store_relaxed(&rq->is_polling, 1);
+	for (unsigned i = 0; i < sched_idle_polls && !has_work(rq); i++)
+		hal_cpu_yield();
+	store_relaxed(&rq->is_polling, 0);
+}
+
 /** Wait for an interrupt, unless work turns up. Interrupts off. */
 static void wait_for_work(struct runq *rq)
 {
@@ -19,6 +32,7 @@ static void wait_for_work(struct runq *rq)
 		spin_unlock(&rq->lock);
 	}
 	idle_set_add(rq->cpu);
+	poll(rq);
 	fence_seq_cst();
 	if (!has_work(rq) && !balance_steal(rq)) {
 		quiesce_idle_enter();

@@ -39,6 +39,7 @@ struct runq {
 	 *  rank is the highest, so that the first tests of a wake turn away from it without one of their
 	 *  own. (lock) */
 	bool is_out;
+	_Atomic uint32_t is_polling; // idle, and looks at its resched word: no IPI is needed (own CPU)
 	struct thread *idle;
 	struct thread *prev; // whom this CPU left last: finish_switch() (own CPU)
 	uint32_t prev_action; // enum prev_action (own CPU)
@@ -273,6 +274,8 @@ noreturn_fn void hotplug_leave(struct runq *rq);
 void hotplug_return(struct runq *rq);
 
 // idle.c
+/** How often an idle CPU looks for work before it waits for an interrupt. 0: not at all. */
+extern unsigned sched_idle_polls;
 noreturn_fn void idle_loop(void);
 
 // stats.c

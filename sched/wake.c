@@ -10,6 +10,13 @@
 //   queue the thread on a busy CPU            full fence
 //   full fence                                look for ready threads to steal
 //   look at idle_set again: kick              none: wait for an interrupt
+//
+// An idle CPU polls a little before it waits, and needs no IPI meanwhile:
+//
+//   waker                                     idle CPU
+//   resched = 1                               is_polling = 0
+//   full fence                                full fence
+//   is_polling? done : IPI                    resched? work : wait for an interrupt
 #include <hal/cpu.h>
 
 #include "fair.h"
@@ -140,6 +147,12 @@ void sched_kick(struct runq *rq)
 	if (rq->cpu == this_cpu()) {
 		store_relaxed(&rq->percpu->resched, SCHED_RESCHED);
 		return;
+	}
+	if (load_relaxed(&rq->is_polling)) {
+		store_release(&rq->percpu->resched, SCHED_RESCHED);
+		fence_seq_cst();
+		if (load_relaxed(&rq->is_polling))
+			return;
 	}
 	fetch_add_relaxed(&this_cpu_ptr(runq)->ipis, 1);
 	smp_kick(rq->cpu);

@@ -186,6 +186,13 @@ void host_cpu_relax(void)
 	host_irq_poll();
 }
 
+void host_cpu_yield(void)
+{
+	hal_irq_enable();
+	host_cpu_relax();
+	hal_irq_disable();
+}
+
 void host_cpu_wait(void)
 {
 	struct host_cpu *cpu = host_cpu();

@@ -8,6 +8,8 @@
 #include <sched/sched.h>
 #include <sched/waitq.h>
 
+#include "../../sched/runq.h"
+
 static struct thread *_Atomic sleeper;
 static _Atomic uint32_t turns;
 static struct sched_waitq wq;
@@ -87,6 +89,16 @@ EXPLORE(sched_W1_ping_pong_free, .run = explore_run_free_threads, .cpus = 2, .bo
 	.bound = 2, .setup = setup, .body = ping_pong_body, .check = check_ping_pong);
 EXPLORE(sched_W1_ping_pong_pinned, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 2,
 	.setup = setup, .body = ping_pong_body, .check = check_ping_pong);
+
+/** The same with CPUs that poll before they wait for an interrupt: no wake is lost between the two. */
+static void polling_setup(void)
+{
+	setup();
+	sched_idle_polls = 1;
+}
+
+EXPLORE(sched_W1_wake_of_a_polling_cpu, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 1,
+	.setup = polling_setup, .body = ping_pong_body, .check = check_ping_pong);
 
 /** Yields and steals: three threads that may run on two CPUs all get to run. */
 static void yield_body(unsigned self)

@@ -7,6 +7,12 @@
 /** Body of every spin loop. The host backend ends a spin in virtual time only through this. */
 static inline void hal_cpu_relax(void);
 
+/** A moment for others, of a CPU that has nothing to do: where CPUs take turns on one (emulators, hypervisors)
+ *  it is another one's turn. Called with interrupts off and returns so; those that are pending are taken
+ *  meanwhile. */
+static inline void hal_cpu_yield(void);
+// HAL_IDLE_POLLS: how often an idle CPU does that, looking for work, before it waits.
+
 /** Wait for an interrupt. Called with interrupts off and returns with them off; an interrupt that
  *  became pending before the call ends the wait at once, so a check made before it cannot be lost.
  *  The interrupt itself is taken when the caller turns interrupts on. */

@@ -13,6 +13,13 @@ static inline void hal_cpu_relax(void)
 	__asm__ volatile("yield" : : : "memory");
 }
 
+#define HAL_IDLE_POLLS 2
+
+static inline void hal_cpu_yield(void)
+{
+	__asm__ volatile("msr daifclr, #2\n\tyield\n\tmsr daifset, #2" : : : "memory");
+}
+
 static inline void hal_cpu_wait(void)
 {
 	// An interrupt that is pending but masked ends WFI. The barrier: what was written before is

@@ -3,6 +3,7 @@
 #pragma once
 
 void host_cpu_relax(void);
+void host_cpu_yield(void);
 void host_cpu_wait(void);
 uint64_t host_clock_read(void);
 
@@ -11,6 +12,13 @@ uint64_t host_clock_read(void);
 static inline void hal_cpu_relax(void)
 {
 	host_cpu_relax();
+}
+
+#define HAL_IDLE_POLLS 0 // a scenario of its own explores it
+
+static inline void hal_cpu_yield(void)
+{
+	host_cpu_yield();
 }
 
 static inline void hal_cpu_wait(void)

@@ -21,6 +21,18 @@ static inline void hal_cpu_relax(void)
 	asm volatile(".4byte 0x0100000f" ::: "memory"); // pause (Zihintpause), a hint elsewhere
 }
 
+#define HAL_IDLE_POLLS 2
+
+static inline void hal_cpu_yield(void)
+{
+	// PAUSE is nothing to an emulator; WFI makes way, and ends at once for an interrupt that this hart has
+	// raised itself.
+	csr_set(sip, 1 << IRQ_SOFT);
+	asm volatile("wfi" ::: "memory");
+	csr_set(sstatus, SSTATUS_SIE);
+	csr_clear(sstatus, SSTATUS_SIE);
+}
+
 static inline void hal_cpu_wait(void)
 {
 	asm volatile("wfi" ::: "memory");

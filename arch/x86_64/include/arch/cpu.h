@@ -11,6 +11,13 @@ static inline void hal_cpu_relax(void)
 	__asm__ volatile("pause" : : : "memory");
 }
 
+#define HAL_IDLE_POLLS 2
+
+static inline void hal_cpu_yield(void)
+{
+	__asm__ volatile("sti; pause; cli" : : : "memory");
+}
+
 static inline void hal_cpu_wait(void)
 {
 	// STI takes effect after HLT: nothing can slip between. The interrupt is taken right here,
