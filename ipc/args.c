@@ -82,3 +82,13 @@ void ipc_args_end(void)
 	self->ipc.args = NULL;
 	slab_free(args_cache, args);
 }
+
+void ipc_args_end_for(struct thread *thread)
+{
+	struct ipc_args *args = thread->ipc.args;
+	if (likely(!args) || args->is_timed)
+		return;
+	thread->ipc.args = NULL;
+	fetch_and_acq_rel(&thread->pending, ~IPC_PENDING);
+	slab_free(args_cache, args);
+}

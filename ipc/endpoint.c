@@ -29,31 +29,10 @@
 #include <ipc/endpoint.h>
 #include <kernel/assert.h>
 #include <kernel/upcall.h>
-#include <mm/slab.h>
 #include <object/fdtable.h>
 #include <sched/sched.h>
 #include <uapi/errno.h>
 #include <uapi/poll.h>
-
-static struct slab_cache *endpoint_cache;
-
-static void endpoint_constructor(void *memory)
-{
-	struct endpoint *ep = memory;
-	spin_init(&ep->lock);
-	list_init(&ep->receivers);
-	list_init(&ep->senders);
-	list_init(&ep->servers);
-	list_init(&ep->claimed);
-}
-
-void ipc_init(void)
-{
-	endpoint_cache = slab_cache_create_stable("endpoint", sizeof(struct endpoint), 16,
-						  endpoint_constructor);
-	ipc_args_init();
-	ipc_reply_init();
-}
 
 // ---- ends of waits ------------------------------------------------------------------------------
 
@@ -140,120 +119,13 @@ void upcall_ipc_interrupt(struct thread *thread)
 	ipc_end_wait(thread, -EINTR);
 }
 
-// ---- life ---------------------------------------------------------------------------------------
-
-static void close_endpoint(struct endpoint *ep)
-{
-	irqflags_t flags = spin_lock_irqsave(&ep->lock);
-	struct thread *thread;
-	ep->is_closed = true;
-	while ((thread = list_first_entry(&ep->senders, struct thread, ipc.node))) {
-		list_remove(&thread->ipc.node);
-		ipc_complete(thread, -EPIPE, 0);
-	}
-	while ((thread = list_first_entry(&ep->receivers, struct thread, ipc.node))) {
-		list_remove(&thread->ipc.node);
-		ipc_complete(thread, -EBADF, 0);
-	}
-	ipc_serve_none(ep);
-	spin_unlock_irqrestore(&ep->lock, flags);
-	poll_notify(&ep->poll, POLLHUP);
-}
-
-static void endpoint_grant_new(struct object *object, uint32_t rights)
-{
-	if (rights & IPC_RIGHT_RECV)
-		fetch_add_relaxed(&container_of(object, struct endpoint, object)->recv_grants, 1);
-}
-
-static bool is_dead(const struct thread *thread)
-{
-	return !load_relaxed(&thread->ipc.grant->rights);
-}
-
-/** End the operations in @queue whose grant has died (lock held). */
-static void end_dead(struct list *queue)
-{
-	struct thread *thread, *next;
-	list_for_each_entry_safe(thread, next, queue, ipc.node) {
-		if (is_dead(thread)) {
-			list_remove(&thread->ipc.node);
-			ipc_complete(thread, -EBADF, 0);
-		}
-	}
-}
-
-static void endpoint_grant_gone(struct object *object, uint32_t rights)
-{
-	struct endpoint *ep = container_of(object, struct endpoint, object);
-	struct thread *thread;
-	if ((rights & IPC_RIGHT_RECV) && fetch_sub_acq_rel(&ep->recv_grants, 1) == 1)
-		close_endpoint(ep);
-	irqflags_t flags = spin_lock_irqsave(&ep->lock);
-	end_dead(&ep->senders);
-	end_dead(&ep->receivers);
-	list_for_each_entry(thread, &ep->claimed, ipc.node)
-		thread->ipc.is_revoked |= !thread->ipc.is_revoked && is_dead(thread);
-	spin_unlock_irqrestore(&ep->lock, flags);
-}
-
-static void free_endpoint(struct quiesce *head)
-{
-	slab_free(endpoint_cache, container_of(head, struct endpoint, quiesce));
-}
-
-/** After a grace period: a look-up that came before must not find a new endpoint in this one's place. */
-static void endpoint_destroy(struct object *object)
-{
-	struct endpoint *ep = container_of(object, struct endpoint, object);
-	close_endpoint(ep);
-	ipc_detach(ep);
-	poll_source_destroy(&ep->poll, POLLHUP);
-	quiesce_defer(&ep->quiesce, free_endpoint);
-}
+// ---- blocking -----------------------------------------------------------------------------------
 
 /** A bound notification may be attached here: it is told of senders without the lock. */
 static void tell_of_sender(struct endpoint *ep)
 {
 	poll_notify(&ep->poll, POLLIN | POLLRDNORM);
 }
-
-static uint32_t endpoint_poll(struct object *object, struct poll_entry *entry)
-{
-	struct endpoint *ep = container_of(object, struct endpoint, object);
-	poll_link(&ep->poll, entry);
-	irqflags_t flags = spin_lock_irqsave(&ep->lock);
-	uint32_t events = ep->is_closed ? POLLHUP : list_is_empty(&ep->senders) ? 0 : POLLIN | POLLRDNORM;
-	spin_unlock_irqrestore(&ep->lock, flags);
-	return events;
-}
-
-static const struct object_ops endpoint_ops = {
-	.name = "endpoint",
-	.destroy = endpoint_destroy,
-	.poll = endpoint_poll,
-	.grant_new = endpoint_grant_new,
-	.grant_gone = endpoint_grant_gone,
-};
-
-err_t ipc_endpoint_create(struct grant **grant)
-{
-	struct endpoint *ep = slab_alloc(endpoint_cache);
-	if (!ep)
-		return -ENOMEM;
-	object_init(&ep->object, &endpoint_ops);
-	atomic_init(&ep->recv_grants, 1);
-	ep->is_closed = false;
-	ep->is_notified = false;
-	ep->notification = NULL;
-	poll_source_init(&ep->poll);
-	err_t err = grant_create(&ep->object, OBJECT_ENDPOINT | IPC_RIGHTS_ALL, 0, sizeof(*ep), grant);
-	if (err)
-		slab_free(endpoint_cache, ep);
-	return err;
-}
-
-// ---- blocking -----------------------------------------------------------------------------------
 
 /** Queue order: by rank, all of a fair band by arrival. */
 static bool goes_before(const struct thread *a, const struct thread *b)
@@ -298,7 +170,7 @@ static err_t block(struct endpoint *ep, struct grant *grant, enum ipc_state stat
 	if (self->ipc.args)
 		ipc_args_block(self);
 	fence_seq_cst();
-	if (ipc_is_disturbed(self) || is_dead(self)) {
+	if (ipc_is_disturbed(self) || ipc_is_dead(self)) {
 		store_relaxed(&self->ipc.state, IPC_IDLE);
 		spin_unlock_irqrestore(&ep->lock, flags);
 		return ipc_is_disturbed(self) ? ipc_back_out() : -EBADF;
@@ -447,23 +319,18 @@ noreturn_fn static void await_reply(struct endpoint *ep, struct thread *server)
 }
 
 /** current's request goes to @receiver, which is off the queue (@ep's lock held, released). A call
- *  then waits for the reply and does not return, nor does a send that switches to @receiver. */
+ *  then waits for the reply and does not return. */
 static void hand_to_receiver(struct endpoint *ep, struct thread *receiver, uint64_t badge,
 			     bool wants_reply, irqflags_t flags)
 {
 	struct thread *self = current_thread();
 	ipc_copy_request(receiver->tf, self->tf, self->proc.ids, badge);
 	ipc_copy_args(receiver->tf, self);
+	ipc_args_end_for(receiver);
 	store_relaxed(&receiver->ipc.reply_to, wants_reply ? self : NULL);
 	if (!wants_reply) {
-		store_release(&receiver->ipc.state, IPC_IDLE);
-		spin_unlock(&ep->lock);
-		hal_tf_set_result(self->tf, 0);
-		if (unlikely(self->ipc.args))
-			sched_wake(receiver); // there is more to do
-		else
-			ipc_wake_direct(receiver);
-		hal_irq_restore(flags);
+		wake_with_message(receiver);
+		spin_unlock_irqrestore(&ep->lock, flags);
 		return;
 	}
 	store_relaxed(&receiver->ipc.state, IPC_CLAIMED);
@@ -581,6 +448,9 @@ void ipc_call(struct trapframe *tf, enum ipc_mode mode)
 
 void ipc_send(struct trapframe *tf, enum ipc_mode mode)
 {
+	if (ipc_send_direct(tf))
+		return;
+	hal_irq_enable();
 	begin_request(tf, mode, false);
 }
 

@@ -100,9 +100,9 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 	if (unlikely(!spin_trylock(&ep->lock)))
 		return slow_path(tf);
 	// A queued sender would have to be taken now; a second waiting receiver has its turn first; what
-	// callers lent is given back (inherit.c).
+	// callers lent is given back (inherit.c); a closed endpoint has no servers.
 	if (unlikely(load_relaxed(&self->ipc.serves_fast) != ep || !list_is_empty(&ep->senders) || !list_is_empty(&ep->receivers) ||
-		     ep->is_closed | ep->is_notified || !load_relaxed(&grant->rights) ||
+		     ep->is_notified || !load_relaxed(&grant->rights) ||
 		     !may_switch_to(cpu, self, caller))) {
 		spin_unlock(&ep->lock);
 		return slow_path(tf);

@@ -52,6 +52,12 @@ void ipc_end_wait(struct thread *thread, err_t status);
 /** The same for one that waited at a notification just now. Interrupts off since then. */
 void ipc_end_notification_wait(struct thread *thread, err_t status);
 
+/** The grant that @thread waits through has died, or dies (lock of where it waits held). */
+static inline bool ipc_is_dead(const struct thread *thread)
+{
+	return !load_relaxed(&thread->ipc.grant->rights);
+}
+
 /** @thread, about to block, has something to look at first. */
 static inline bool ipc_is_disturbed(const struct thread *thread)
 {
@@ -77,7 +83,18 @@ noreturn_fn void ipc_leave_to(struct hal_percpu *cpu, struct thread *prev, struc
 /** Wake @next, blocked in the user kind, whose operation is complete and IDLE. If it goes before current,
  *  here and at once, this switches to it and does not return: current's frame is complete, and current
  *  has nothing else to do. Interrupts off, no lock held. */
-void ipc_wake_direct(struct thread *next);
+static always_inline void ipc_wake_direct(struct thread *next)
+{
+	struct hal_percpu *cpu = hal_percpu();
+	struct thread *self = cpu->current;
+	if (likely(sched_give_way(cpu, self, next)))
+		ipc_leave_to(cpu, self, next);
+	sched_wake(next);
+}
+
+/** A one-way message of registers to a receiver that waits for it: sent, and the result is in @tf. False:
+ *  it is not as simple, and nothing has happened. Does not return if it switches. Interrupts on before, off afterwards. */
+bool ipc_send_direct(struct trapframe *tf);
 
 // ---- inherit.c ------------------------------------------------------------------------------------
 
@@ -144,6 +161,9 @@ static inline nsec_t ipc_deadline(const struct thread *thread)
 
 /** current's operation has ended. */
 void ipc_args_end(void);
+/** The same for @thread, which is blocked and the caller's to complete; it does the rest itself if a timer was
+ *  set, which may be running. */
+void ipc_args_end_for(struct thread *thread);
 
 /** @thread's message is more than registers. */
 static inline bool ipc_has_cargo(const struct thread *thread)

@@ -203,48 +203,66 @@ err_t ipc_signal(struct notification *n, uint64_t bits)
 	return err;
 }
 
-/** Current's signal for the only waiter, of the user kind: a switch to it, if it goes before current (lock
- *  held). False: the signal is not for it, or for others too. */
-static inline bool signal_one(struct notification *n)
-{
-	struct sched_wait *wait = list_entry(n->wq.waiters.next, struct sched_wait, node);
-	struct thread *thread = wait->thread;
-	if (wait->node.next != &n->wq.waiters || wanted_by(wait) || !give_to_user(n, wait))
-		return false;
-	if (unlikely(n->bits || !list_is_empty(&n->poll.entries))) {
-		sched_wake(thread);
-		return false;
-	}
-	spin_unlock(&n->wq.lock);
-	ipc_wake_direct(thread);
-	return true;
-}
-
 static no_inline err_t why_not(struct grant *grant, uint32_t right)
 {
 	return grant ? grant_check(grant, OBJECT_NOTIFICATION, right) : -EBADF;
 }
 
+// The usual signal, for which nobody waits, keeps no registers: everything else is behind a jump.
+
+static no_inline void refuse_signal(struct trapframe *tf, struct grant *grant)
+{
+	err_t err = why_not(grant, IPC_RIGHT_SEND);
+	hal_tf_set_result(tf, err ? err : -EPERM); // minted for other bits
+}
+
+static no_inline void notify(struct trapframe *tf, struct notification *n)
+{
+	poll_notify(&n->poll, READY);
+	hal_tf_set_result(tf, 0);
+}
+
+/** Bits have been set at @n by @tf's call (lock held, released). For the only waiter, of the user kind, and for
+ *  nobody else: a switch to it, if it goes before current. */
+static no_inline void signal_others(struct trapframe *tf, struct notification *n)
+{
+	struct sched_wait *wait = list_entry(n->wq.waiters.next, struct sched_wait, node);
+	bool is_one = !sched_waitq_is_empty(&n->wq) && wait->node.next == &n->wq.waiters && !wanted_by(wait);
+	if (!is_one || !list_is_empty(&n->poll.entries) || !give_to_user(n, wait)) {
+		hal_tf_set_result(tf, hand_out(n));
+		return;
+	}
+	struct thread *thread = wait->thread;
+	if (unlikely(n->bits && n->endpoint))
+		ipc_tell_endpoint(n);
+	spin_unlock(&n->wq.lock);
+	hal_tf_set_result(tf, 0);
+	ipc_wake_direct(thread);
+}
+
 void ipc_signal_call(struct trapframe *tf)
 {
 	uint64_t bits = hal_tf_ipc_tag(tf);
-	err_t err = 0;
 	hal_irq_disable(); // no switch: what is looked up stays
 	struct grant *grant = fd_lookup_wide(current_thread()->object.fds, hal_tf_ipc_fd(tf));
-	if (unlikely(!grant || !grant_allows(grant, OBJECT_NOTIFICATION | IPC_RIGHT_SEND))) {
-		err = why_not(grant, IPC_RIGHT_SEND);
-	} else if (unlikely(bits & ~grant->badge)) { // minted for others
-		err = -EPERM;
-	} else {
-		struct notification *n = ipc_notification_of(grant->object);
-		spin_lock(&n->wq.lock);
-		n->bits |= bits;
-		hal_tf_set_result(tf, 0);
-		if (sched_waitq_is_empty(&n->wq) || !signal_one(n))
-			err = hand_out(n);
+	if (unlikely(!grant || !grant_allows(grant, OBJECT_NOTIFICATION | IPC_RIGHT_SEND) ||
+		     bits & ~grant->badge)) {
+		refuse_signal(tf, grant);
+		return;
 	}
-	hal_irq_enable();
-	hal_tf_set_result(tf, err);
+	struct notification *n = ipc_notification_of(grant->object);
+	spin_lock(&n->wq.lock);
+	n->bits |= bits;
+	if (unlikely(!sched_waitq_is_empty(&n->wq) || n->endpoint || n->is_closed)) {
+		signal_others(tf, n);
+		return;
+	}
+	spin_unlock(&n->wq.lock);
+	if (unlikely(!list_is_empty(&n->poll.entries))) {
+		notify(tf, n);
+		return;
+	}
+	hal_tf_set_result(tf, 0);
 }
 
 err_t ipc_try_wait(struct notification *n, uint64_t mask, uint64_t *taken)

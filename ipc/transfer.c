@@ -53,9 +53,9 @@ static err_t take_grants(struct fdtable *fds, const struct ipc_block *block, str
 
 err_t ipc_cargo_check(const struct thread *self)
 {
-	struct ipc_cargo cargo = {0};
 	if (!ipc_has_cargo(self))
 		return 0;
+	struct ipc_cargo cargo = {0};
 	err_t err = take_grants(self->object.fds, &self->ipc.args->block, &cargo);
 	for (unsigned i = 0; i < cargo.grant_count; i++)
 		grant_put(cargo.grants[i]);

@@ -201,7 +201,7 @@ bool sched_give_way(struct hal_percpu *cpu, struct thread *self, struct thread *
 		spin_unlock(&rq->lock);
 		return false;
 	}
-	uint64_t now = hal_clock_read();
+	uint64_t now = hal_clock_read_unordered(); // of what this CPU did
 	runq_charge(rq, self, now);
 	count_time(rq, self, now);
 	count_switch(rq, self, SWITCH_PREEMPT);

@@ -31,7 +31,8 @@ must_check err_t ipc_notification_create(struct grant **grant);
  *  look-up). */
 err_t ipc_signal(struct notification *notification, uint64_t bits);
 
-/** The call on current's frame: descriptor and bits there, the result goes there. Interrupts on. */
+/** The call on current's frame: descriptor and bits there, the result goes there. Interrupts on before, off
+ *  afterwards. */
 void ipc_signal_call(struct trapframe *tf);
 
 /** A wait without a deadline on current's frame: descriptor and mask (not 0) there, result and bits go there;
