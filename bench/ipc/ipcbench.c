@@ -3,7 +3,8 @@
 // just after the return in the other, trap and return included. Runs as PID 1 without a libc, under
 // the emulator's instruction-counting clock, where the counters read here step by one an instruction.
 //
-// Client and server are two processes, pinned to CPU 0; the other CPUs idle. Each case runs ROUNDS
+// Client and server are two processes, pinned to CPU 0; the other CPUs idle. Then the calls with both
+// free to run everywhere, under names that end in _unpinned. Each case runs ROUNDS
 // round trips and prints the mode, so that a timer interrupt in a round does not count:
 //
 //   ipcbench call_0 168 reply_recv_0 181
@@ -191,10 +192,14 @@ static void flush(void)
 	line_n = 0;
 }
 
+static int unpinned; // both processes may run on every CPU
+
 static void result(const char *name, long value)
 {
 	put("ipcbench ");
 	put(name);
+	if (unpinned)
+		put("_unpinned");
 	put(" ");
 	put_number(value);
 	flush();
@@ -274,7 +279,8 @@ static void server(long fd, const struct plan *plan)
 	struct args next = {IPC_REPLY_RECV, (ulong)fd, IPC_TAG(0, plan->words), {11, 12, 13, 14, 15, 16, 17, 18}};
 	ulong mask = 1ul << plan->server_cpu;
 	int priority = 10;
-	check("sched_setaffinity", sc(__NR_sched_setaffinity, 0, sizeof(mask), (long)&mask, 0, 0, 0));
+	if (!unpinned)
+		check("sched_setaffinity", sc(__NR_sched_setaffinity, 0, sizeof(mask), (long)&mask, 0, 0, 0));
 	if (plan->server_goes_first)
 		check("sched_setscheduler", sc(__NR_sched_setscheduler, 0, SCHED_FIFO, (long)&priority, 0, 0, 0));
 	if (plan->fpu)
@@ -423,9 +429,19 @@ static void measure_port(void)
 	check("close", sc(__NR_close, fd, 0, 0, 0, 0, 0));
 }
 
+/** Calls on one CPU: the server runs where the client does. */
+static void measure_calls(void)
+{
+	measure(0, 0, "call_0", "reply_recv_0");
+	measure(4, 0, "call_4", "reply_recv_4");
+	measure(8, 0, "call_8", "reply_recv_8");
+	run_plan(&(struct plan){.number = IPC_CALL, .bytes = 1024});
+	result_there("call_1k");
+}
+
 static int run(void)
 {
-	ulong mask = 1;
+	ulong mask = 1, all = 15;
 	check("sched_setaffinity", sc(__NR_sched_setaffinity, 0, sizeof(mask), (long)&mask, 0, 0, 0));
 	shared = (struct shared *)check("mmap", sc(__NR_mmap, 0, sizeof(*shared), PROT_READ | PROT_WRITE,
 						   MAP_SHARED | MAP_ANONYMOUS, -1, 0));
@@ -435,18 +451,19 @@ static int run(void)
 	sc(__NR_nanosleep, (long)settle, 0, 0, 0, 0, 0);
 	result("stamp", stamp_nop());
 	measure_null();
-	measure(0, 0, "call_0", "reply_recv_0");
-	measure(4, 0, "call_4", "reply_recv_4");
-	measure(8, 0, "call_8", "reply_recv_8");
 	measure_signal();
 	measure_port();
-	measure(0, 1, "call_0_fpu", "reply_recv_0_fpu");
-	run_plan(&(struct plan){.number = IPC_CALL, .bytes = 1024});
-	result_there("call_1k");
+	measure_calls();
 	run_plan(&(struct plan){.number = IPC_SEND, .server_goes_first = 1});
 	result_there("send_0");
 	run_plan(&(struct plan){.number = IPC_CALL, .server_cpu = 1});
 	result_both("two_cpus_0");
+	check("sched_setaffinity", sc(__NR_sched_setaffinity, 0, sizeof(all), (long)&all, 0, 0, 0));
+	unpinned = 1;
+	measure_calls();
+	unpinned = 0;
+	check("sched_setaffinity", sc(__NR_sched_setaffinity, 0, sizeof(mask), (long)&mask, 0, 0, 0));
+	measure(0, 1, "call_0_fpu", "reply_recv_0_fpu"); // last: the client has computed from now on
 	put("ipcbench done");
 	flush();
 	if (sc(__NR_getpid, 0, 0, 0, 0, 0, 0) == 1)
