@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """run.py BUILD ARCH SUITE LOGS: boot the image of BUILD with Debian's programs on /usr (ci/halcyon/programs.py) and
-run SUITE there, a script of bash. A line `# long` in it: only with HALCYON_LONG; `# time 300`: seconds that it may take,
+run SUITE there, a script of bash. A line `# long` in it: only with HALCYON_LONG; `# time 1800`: seconds that it may take (900),
 ten times as many in the long size; `# memory 1G`.
 
 The suite prints lines `@pass TEST`, `@fail TEST`, `@skip TEST reason`, and `@end` at last. It passes if it got that far and
@@ -96,7 +96,7 @@ def main():
     if not programs.root(arch).exists() or not programs.sources().exists():
         print('Debian\'s programs are not there: ./halcyon setup fetches them, with a network')
         return SKIPPED
-    seconds = float(option(text, 'time', '300')) * (10 if os.environ.get('HALCYON_LONG') else 1)
+    seconds = float(option(text, 'time', '900')) * (10 if os.environ.get('HALCYON_LONG') else 1)
     logs.mkdir(parents=True, exist_ok=True)
     kept = logs / ('programs.%s.log' % suite.stem)
     with tempfile.TemporaryDirectory(prefix='halcyon-test-') as name:
