@@ -277,7 +277,11 @@ static err_t connect(struct device *device, struct object *notification, uint64_
 		return err;
 	}
 	object_get(notification);
-	hal_pci_unmask_line(slot->function);
+	// An interrupt that has come already masked it, and stays so.
+	irqflags_t flags = spin_lock_irqsave(&device->irq_lock);
+	if (!device->is_masked)
+		hal_pci_unmask_line(slot->function);
+	spin_unlock_irqrestore(&device->irq_lock, flags);
 	return 0;
 }
 
