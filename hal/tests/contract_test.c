@@ -221,6 +221,8 @@ TEST(hal, wait_ends_for_what_is_pending)
 	hal_ipi_send(this_cpu());
 	hal_cpu_wait(); // for ever, if the interrupt is lost
 	EXPECT(!hal_irq_is_enabled());
+	hal_cpu_yield();
+	EXPECT(!hal_irq_is_enabled());
 	hal_irq_restore(flags);
 	hal_irq_disable();
 	hal_irq_enable();
