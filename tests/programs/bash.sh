@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # Bash's own tests: those of builtins and what stands close to the kernel; all of them in the long size. Each prints
 # what differs from what is expected.
+# long aarch64 riscv64
 . /programs/start.sh
 cd /suite/bash
 # They want to be an ordinary user's, on a terminal, beside bash's own source, with a locale of America.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """run.py BUILD ARCH SUITE LOGS: boot the image of BUILD with Debian's programs on /usr (ci/halcyon/programs.py) and
-run SUITE there, a script of bash. A line `# long` in it: only with HALCYON_LONG; `# time 1800`: seconds that it may take (900),
+run SUITE there, a script of bash. A line `# long` in it: only with HALCYON_LONG; `# long aarch64`: on that one; `# time 1800`: seconds that it may take (900),
 ten times as many in the long size; `# memory 1G`.
 
 The suite prints lines `@pass TEST`, `@fail TEST`, `@skip TEST reason`, and `@end` at last. It passes if it got that far and
@@ -90,7 +90,8 @@ def boot(build, arch, suite, scratch, out, seconds):
 def main():
     build, arch, suite, logs = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4])
     text = suite.read_text(encoding='utf-8')
-    if re.search('^# long$', text, re.MULTILINE) and not os.environ.get('HALCYON_LONG'):
+    long = re.search('^# long(.*)$', text, re.MULTILINE)
+    if long and (not long.group(1) or arch in long.group(1).split()) and not os.environ.get('HALCYON_LONG'):
         print('only in the long size (./halcyon test --long)')
         return SKIPPED
     if not programs.root(arch).exists() or not programs.sources().exists():
