@@ -42,7 +42,7 @@ done
 
 cat > /tmp/jobs.sh <<'END'
 set -m
-sleep 100 &
+sleep 20 > /dev/null 2>&1 &
 kill -STOP $!
 while ! grep -q "(stopped)" /proc/$!/status; do sleep 0.01; done
 echo stopped
