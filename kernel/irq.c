@@ -10,6 +10,7 @@
 #include <kernel/log.h>
 #include <kernel/main.h>
 #include <kernel/quiesce.h>
+#include <kernel/smp.h>
 #include <kernel/upcall.h>
 #include <uapi/errno.h>
 
@@ -30,6 +31,13 @@ static struct list *bucket_of(uint32_t irq)
 	return bucket;
 }
 
+/** Where interrupts come to: one place, wherever the thread that starts a driver happens to run. */
+static cpuid_t first_cpu(void)
+{
+	size_t cpu = bitmap_find_first_set(cpus_online.bits, CPUS_MAX);
+	return cpu < CPUS_MAX ? (cpuid_t)cpu : this_cpu();
+}
+
 err_t irq_connect(struct irq_handler *handler, uint32_t irq, enum hal_irq_trigger trigger,
 		  const char *name)
 {
@@ -42,7 +50,7 @@ err_t irq_connect(struct irq_handler *handler, uint32_t irq, enum hal_irq_trigge
 	handler->name = name;
 	handler->count = 0;
 	irqflags_t flags = spin_lock_irqsave(&lock);
-	handler->cpu = this_cpu();
+	handler->cpu = first_cpu();
 	list_push_back(bucket_of(irq), &handler->node);
 	if (hal_irqchip->set_target)
 		err = hal_irqchip->set_target(irq, handler->cpu);
