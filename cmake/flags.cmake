@@ -98,12 +98,15 @@ else()
 	else()
 		target_link_options(kernel_flags INTERFACE -no-pie -Wl,--no-warn-rwx-segments)
 		if(HALCYON_ARCH STREQUAL "aarch64")
-			# Debian's gcc asks for "full". Its veneers move functions, and so they come and go
-			# between the two links of the symbol table, and cost 4 KiB each, for the linker keeps
-			# page offsets. "adr" changes single instructions, where the target is within 1 MiB:
-			# enough for the machines that this kernel knows, of which none has a Cortex-A53.
+			# Debian's gcc asks for "full", which takes one of two ways by the distance of data: the
+			# symbol table would then move functions. "adr" changes an instruction, and does not
+			# link where the target is more than 1 MiB away; "adrp" adds veneers of 4 KiB each.
+			set(erratum_843419 adr)
+			if(CONFIG_DEBUG OR CONFIG_TESTS)
+				set(erratum_843419 adrp)
+			endif()
 			target_link_options(kernel_flags INTERFACE -mno-fix-cortex-a53-843419
-				-Wl,--fix-cortex-a53-843419=adr)
+				-Wl,--fix-cortex-a53-843419=${erratum_843419})
 		endif()
 	endif()
 endif()
