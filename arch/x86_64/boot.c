@@ -31,5 +31,6 @@ void x86_secondary_main(cpuid_t cpu)
 {
 	x86_percpu_load(cpu);
 	x86_cpu_load_tables();
+	x86_smp_note_start(cpu);
 	upcall_secondary(cpu);
 }

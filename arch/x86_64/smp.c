@@ -14,7 +14,7 @@
 
 #define LOW_MEMORY_END 0xa0000u
 #define USEC_INIT_TO_STARTUP 10
-#define USEC_STARTUP_AGAIN 200
+#define USEC_STARTUP_AGAIN 10000 // at least 200; an emulator may need more
 
 extern const char x86_trampoline[], x86_trampoline_end[];
 
@@ -22,6 +22,7 @@ vaddr_t x86_ap_stacks[CPUS_MAX]; // read by boot.S
 static paddr_t trampoline_page;
 static _Atomic uint32_t stop_requested[CPUS_MAX];
 static _Atomic uint32_t is_halted[CPUS_MAX]; // by hal_smp_stop_self(): INIT brings it back
+static _Atomic uint32_t has_started[CPUS_MAX]; // since the last INIT
 
 static bool overlaps_reserved(paddr_t page)
 {
@@ -55,6 +56,19 @@ static void delay_usec(uint64_t usec)
 		hal_cpu_relax();
 }
 
+void x86_smp_note_start(cpuid_t cpu)
+{
+	store_release(&has_started[cpu], 1);
+}
+
+static bool starts_within(cpuid_t cpu, uint64_t usec)
+{
+	uint64_t end = hal_clock_read() + hal_clock_hz() / 1000000 * usec;
+	while (!load_acquire(&has_started[cpu]) && hal_clock_read() < end)
+		hal_cpu_relax();
+	return load_acquire(&has_started[cpu]);
+}
+
 err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)
 {
 	uint32_t apic_id = (uint32_t)bootinfo.cpus[cpu].hwid;
@@ -65,14 +79,16 @@ err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)
 		return -ENXIO; // cut to 8 bits, it would be another CPU's
 	x86_ap_stacks[cpu] = stack_top;
 	store_relaxed(&is_halted[cpu], 0);
+	store_relaxed(&has_started[cpu], 0);
 	fence_seq_cst();
 	x86_lapic_send(apic_id, X86_LAPIC_INIT);
 	delay_usec(USEC_INIT_TO_STARTUP);
 	uint32_t startup = X86_LAPIC_STARTUP | (uint32_t)(trampoline_page >> HAL_PAGE_SHIFT);
 	x86_lapic_send(apic_id, startup);
-	// The second one is for CPUs that lost the first; one that runs already ignores it.
-	delay_usec(USEC_STARTUP_AGAIN);
-	x86_lapic_send(apic_id, startup);
+	// The second one is for CPUs that lost the first, and only for them: one that runs should ignore it,
+	// but in QEMU it may stop at its first interrupt, for ever.
+	if (!starts_within(cpu, USEC_STARTUP_AGAIN))
+		x86_lapic_send(apic_id, startup);
 	return 0;
 }
 

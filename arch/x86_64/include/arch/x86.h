@@ -70,6 +70,8 @@ bool x86_mmu_sync_root(vaddr_t addr);
 bool x86_smp_is_stop_requested(cpuid_t cpu);
 /** Boot code of APs gets its page below 640 KiB: after the last bootinfo_reserve() but its own. */
 void x86_smp_reserve_trampoline(void);
+/** This CPU, number @cpu, runs: it needs no further startup message. */
+void x86_smp_note_start(cpuid_t cpu);
 
 /** Platform (hal/platform/pc): fill bootinfo from what the loader left at @info. */
 enum x86_boot_protocol { X86_BOOT_MULTIBOOT2 = 1, X86_BOOT_PVH = 2 };
