@@ -431,7 +431,7 @@ static int64_t mount_path(uaddr_t source_at, const struct fs_at *at, uaddr_t typ
 	return fs_mount(source, at, type, flags, options);
 }
 
-// Partly: tmpfs, proc, sysfs, devtmpfs, 9p and bind mounts; no propagation.
+// Partly: tmpfs, proc, sysfs, devtmpfs and 9p; no bind mounts (EINVAL), no propagation.
 SYSCALL5(mount, uaddr_t, source, uaddr_t, target, uaddr_t, type, uint64_t, flags, uaddr_t, data)
 {
 	if (!cred_has_cap(cred_current(), CAP_SYS_ADMIN))
