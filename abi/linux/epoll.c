@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // System calls of epoll.
 #include "syscall.h"
+#include "with_file.h"
 
 #include <fs/fs.h>
 #include <mm/slab.h>
-#include <object/file.h>
 #include <proc/signal.h>
 
 #define EVENTS_MAX (INT_MAX / 16)
@@ -77,15 +77,9 @@ static int64_t wait_file(struct file *file, uaddr_t at, unsigned max, nsec_t dea
 /** -EINTR is never restarted; with a temporary mask, that comes back after the handler. */
 static int64_t wait(uint32_t epfd, uaddr_t at, int max, nsec_t deadline)
 {
-	struct file_ref ref;
 	if (max <= 0 || max > EVENTS_MAX)
 		return -EINVAL;
-	err_t err = file_ref_take(epfd, 0, &ref);
-	if (err)
-		return err;
-	int64_t result = wait_file(ref.file, at, min((unsigned)max, (unsigned)EVENTS_AT_ONCE), deadline);
-	file_ref_drop(&ref);
-	return result;
+	return WITH_FILE(epfd, 0, wait_file(file, at, min((unsigned)max, (unsigned)EVENTS_AT_ONCE), deadline));
 }
 
 static nsec_t deadline_of(int timeout_ms)

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // System calls on descriptors.
 #include "syscall.h"
+#include "with_file.h"
 
 #include <fs/vnode.h>
 #include <mm/io_vec.h>
 #include <mm/slab.h>
-#include <object/file.h>
 #include <proc/signal.h>
 #include <uapi/ioctl.h>
 
@@ -158,13 +158,7 @@ SYSCALL6(pwritev2, uint32_t, fd, uaddr_t, at, uint32_t, count, int64_t, pos, uin
 
 SYSCALL3(lseek, uint32_t, fd, int64_t, offset, int, whence)
 {
-	struct file_ref ref;
-	err_t err = file_ref_take(fd, 0, &ref);
-	if (err)
-		return err;
-	int64_t result = fs_seek(ref.file, offset, whence);
-	file_ref_drop(&ref);
-	return result;
+	return WITH_FILE(fd, 0, fs_seek(file, offset, whence));
 }
 
 // ---- descriptors ----------------------------------------------------------------------------------
@@ -372,7 +366,6 @@ static int64_t fcntl_file(struct file *file, uint32_t fd, uint32_t command, uint
 // Partly: no leases; F_SETOWN and F_SETSIG change nothing.
 SYSCALL3(fcntl, uint32_t, fd, uint32_t, command, uint64_t, arg)
 {
-	struct file_ref ref;
 	switch (command) {
 	case F_DUPFD:
 	case F_DUPFD_CLOEXEC:
@@ -386,23 +379,12 @@ SYSCALL3(fcntl, uint32_t, fd, uint32_t, command, uint64_t, arg)
 	default:
 		break;
 	}
-	err_t err = file_ref_take(fd, 0, &ref);
-	if (err)
-		return err;
-	int64_t result = fcntl_file(ref.file, fd, command, arg);
-	file_ref_drop(&ref);
-	return result;
+	return WITH_FILE(fd, 0, fcntl_file(file, fd, command, arg));
 }
 
 SYSCALL2(flock, uint32_t, fd, uint32_t, operation)
 {
-	struct file_ref ref;
-	err_t err = file_ref_take(fd, 0, &ref);
-	if (err)
-		return err;
-	err = fs_flock(ref.file, operation);
-	file_ref_drop(&ref);
-	return err;
+	return WITH_FILE(fd, 0, fs_flock(file, operation));
 }
 
 static int64_t ioctl_file(struct file *file, uint32_t fd, uint32_t command, uint64_t arg)
@@ -429,13 +411,7 @@ static int64_t ioctl_file(struct file *file, uint32_t fd, uint32_t command, uint
 // Partly: terminals, pseudo-terminals, FIONBIO, FIOCLEX and what devices say; the rest: ENOTTY.
 SYSCALL3(ioctl, uint32_t, fd, uint32_t, command, uint64_t, arg)
 {
-	struct file_ref ref;
-	err_t err = file_ref_take(fd, 0, &ref);
-	if (err)
-		return err;
-	int64_t result = ioctl_file(ref.file, fd, command, arg);
-	file_ref_drop(&ref);
-	return abi_restartable(result);
+	return abi_restartable(WITH_FILE(fd, 0, ioctl_file(file, fd, command, arg)));
 }
 
 // ---- pipes ----------------------------------------------------------------------------------------

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // System calls on names, other than path.c's.
 #include "path.h"
+#include "with_file.h"
 
 #include <fs/fs.h>
 #include <fs/vnode.h>
 #include <lib/string.h>
 #include <mm/slab.h>
-#include <object/file.h>
 #include <proc/signal.h>
 
 static int64_t put_statfs(uaddr_t to, const struct fs_statfs *in)
@@ -30,13 +30,8 @@ SYSCALL2(statfs, uaddr_t, path, uaddr_t, to)
 
 SYSCALL2(fstatfs, uint32_t, fd, uaddr_t, to)
 {
-	struct file_ref ref;
 	struct fs_statfs statfs;
-	err_t err = file_ref_take(fd, 0, &ref);
-	if (err)
-		return err;
-	err = fs_statfs_file(ref.file, &statfs);
-	file_ref_drop(&ref);
+	int64_t err = WITH_FILE(fd, 0, fs_statfs_file(file, &statfs));
 	return err ? err : put_statfs(to, &statfs);
 }
 
@@ -189,19 +184,6 @@ SYSCALL1(chroot, uaddr_t, path)
 {
 	return WITH_PATH(FS_AT_CWD, path, fs_chroot(&at));
 }
-
-/** Call @body with `file` for descriptor @fd. */
-#define WITH_FILE(fd_, rights_, body)                                                              \
-	({                                                                                         \
-		struct file_ref ref_;                                                              \
-		int64_t result_ = file_ref_take((fd_), (rights_), &ref_);                          \
-		if (!result_) {                                                                    \
-			struct file *file = ref_.file;                                             \
-			result_ = (body);                                                          \
-			file_ref_drop(&ref_);                                                      \
-		}                                                                                  \
-		result_;                                                                           \
-	})
 
 SYSCALL1(fchdir, uint32_t, fd)
 {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // System calls that open names and tell what they stand for; names.c has the others.
 #include "path.h"
+#include "with_file.h"
 
 #include <fs/fs.h>
 #include <fs/vnode.h>
 #include <lib/string.h>
 #include <mm/slab.h>
-#include <object/file.h>
 #include <proc/signal.h>
 
 // ---- open -----------------------------------------------------------------------------------------
@@ -155,13 +155,8 @@ static int64_t stat_path(const struct fs_at *at, uint32_t at_flags, uaddr_t to)
 
 static int64_t stat_fd(uint32_t fd, uaddr_t to)
 {
-	struct file_ref ref;
 	struct fs_stat stat;
-	err_t err = file_ref_take(fd, 0, &ref);
-	if (err)
-		return err;
-	err = fs_stat_file(ref.file, &stat);
-	file_ref_drop(&ref);
+	int64_t err = WITH_FILE(fd, 0, fs_stat_file(file, &stat));
 	return err ? err : put_stat(to, &stat);
 }
 

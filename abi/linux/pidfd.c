@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // System calls of pidfds but waitid.
 #include "syscall.h"
+#include "with_file.h"
 
 #include <abi/procfs.h>
-#include <object/file.h>
 #include <proc/pidfd.h>
 #include <proc/signal.h>
 
@@ -47,15 +47,7 @@ static int64_t send_signal_to(struct file *file, int signo, uaddr_t info_at)
 
 SYSCALL4(pidfd_send_signal, uint32_t, fd, int, signo, uaddr_t, info_at, uint32_t, flags)
 {
-	struct file_ref ref;
-	if (flags)
-		return -EINVAL;
-	err_t err = file_ref_take(fd, 0, &ref);
-	if (err)
-		return err;
-	int64_t result = send_signal_to(ref.file, signo, info_at);
-	file_ref_drop(&ref);
-	return result;
+	return flags ? -EINVAL : WITH_FILE(fd, 0, send_signal_to(file, signo, info_at));
 }
 
 static int64_t get_fd(struct file *file, uint32_t target)
@@ -75,13 +67,5 @@ static int64_t get_fd(struct file *file, uint32_t target)
 
 SYSCALL3(pidfd_getfd, uint32_t, fd, uint32_t, target, uint32_t, flags)
 {
-	struct file_ref ref;
-	if (flags)
-		return -EINVAL;
-	err_t err = file_ref_take(fd, 0, &ref);
-	if (err)
-		return err;
-	int64_t result = get_fd(ref.file, target);
-	file_ref_drop(&ref);
-	return result;
+	return flags ? -EINVAL : WITH_FILE(fd, 0, get_fd(file, target));
 }

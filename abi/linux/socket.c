@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // System calls of sockets but those that move data. There is one family, AF_UNIX: there is no network.
 #include "socket.h"
+#include "with_file.h"
 
 #include <lib/string.h>
 #include <object/cred.h>
@@ -26,17 +27,7 @@ err_t abi_take_socket(uint32_t fd, struct file_ref *ref)
 }
 
 /** Run @body with `file`, the socket behind @fd. */
-#define WITH_SOCKET(fd_, body)                                                                     \
-	({                                                                                         \
-		struct file_ref ref_;                                                              \
-		int64_t result_ = abi_take_socket((fd_), &ref_);                                   \
-		if (!result_) {                                                                    \
-			struct file *file = ref_.file;                                             \
-			result_ = (body);                                                          \
-			file_ref_drop(&ref_);                                                      \
-		}                                                                                  \
-		result_;                                                                           \
-	})
+#define WITH_SOCKET(fd, body) WITH_REF(abi_take_socket((fd), &ref_), body)
 
 // ---- addresses ------------------------------------------------------------------------------------
 

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 // System calls that move bytes between files inside the kernel.
 #include "syscall.h"
+#include "with_file.h"
 
 #include <abi/procfs.h>
 #include <fs/fs.h>
 #include <mm/io_vec.h>
 #include <mm/slab.h>
-#include <object/file.h>
 
 enum { SPLICE_F_NONBLOCK = 2, SPLICE_F_ALL = 15 };
 
@@ -112,7 +112,6 @@ SYSCALL4(vmsplice, uint32_t, fd, uaddr_t, at, uint32_t, count, uint32_t, flags)
 {
 	struct io_piece *pieces;
 	struct io_vec io;
-	struct file_ref ref;
 	uint64_t total;
 	if (flags & ~(uint32_t)SPLICE_F_ALL)
 		return -EINVAL;
@@ -120,11 +119,7 @@ SYSCALL4(vmsplice, uint32_t, fd, uaddr_t, at, uint32_t, count, uint32_t, flags)
 	if (err)
 		return err;
 	io_vec_init_user_pieces(&io, pieces, count, total);
-	int64_t result = file_ref_take(fd, 0, &ref);
-	if (!result) {
-		result = fs_vmsplice(procfs_alias_target(ref.file), &io, flags & SPLICE_F_NONBLOCK);
-		file_ref_drop(&ref);
-	}
+	int64_t result = WITH_FILE(fd, 0, fs_vmsplice(procfs_alias_target(file), &io, flags & SPLICE_F_NONBLOCK));
 	kfree(pieces);
 	return result == -EPIPE ? abi_broken_pipe() : abi_restartable(result);
 }
