@@ -15,6 +15,7 @@
 #include <kernel/upcall.h>
 #include <mm/space.h>
 #include <mm/ucopy.h>
+#include <object/cred.h>
 #include <object/fdtable.h>
 #include <proc/itimer.h>
 #include <proc/posix_timer.h>
@@ -249,6 +250,10 @@ static bool leave_process(struct thread *self, struct process *process)
 	signal_flush(&self->proc.sigqueue, &self->proc.sigpending);
 	process->run_ns_dead += sched_cpu_time(self);
 	bool is_last = --process->thread_count == 0;
+	struct cred *cred = self->object.cred;
+	self->object.cred = NULL;
+	if (is_last)
+		process->cred = cred; // a zombie is somebody's
 	bool is_last_to_stop = proc_stopped_locked(self) && !is_last;
 	if (process->leader == self)
 		process->leader = NULL;
@@ -260,6 +265,8 @@ static bool leave_process(struct thread *self, struct process *process)
 	if (is_last_to_stop)
 		proc_report_stop(process);
 	sched_waitq_wake_all(&process->exec_wait);
+	if (cred && !is_last)
+		cred_put(cred);
 	return is_last;
 }
 

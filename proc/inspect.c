@@ -33,6 +33,12 @@ struct thread *process_any_thread_locked(struct process *process)
 	return NULL;
 }
 
+const struct cred *process_cred_locked(struct process *process)
+{
+	const struct thread *thread = list_first_entry(&process->threads, struct thread, proc.node);
+	return thread ? cred_of(thread) : process->cred ? process->cred : &cred_root;
+}
+
 void proc_set_cred(struct cred *cred)
 {
 	struct thread *self = current_thread();

@@ -79,7 +79,7 @@ static void find_grant(void *arg, struct process *process)
 		search->err = -ESRCH;
 		return;
 	}
-	const struct cred *own = search->cred, *its = thread->object.cred ? thread->object.cred : &cred_root;
+	const struct cred *own = search->cred, *its = cred_of(thread);
 	bool is_same = own->uid == its->uid && own->uid == its->euid && own->uid == its->suid;
 	if (!is_same && !cred_has_cap(own, CAP_SYS_PTRACE)) {
 		search->err = -EPERM;

@@ -9,6 +9,7 @@
 #include <kernel/param.h>
 #include <lib/string.h>
 #include <mm/slab.h>
+#include <object/cred.h>
 #include <object/fdtable.h>
 #include <object/file.h>
 
@@ -105,6 +106,8 @@ void process_put(struct process *process)
 		sighand_put(process->sighand);
 	if (process->exe)
 		file_put(process->exe);
+	if (process->cred)
+		cred_put(process->cred);
 	slab_free(process_cache, process);
 }
 

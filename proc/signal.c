@@ -10,6 +10,7 @@
 #include <kernel/upcall.h>
 #include <mm/ucopy.h>
 #include <object/cred.h>
+#include <proc/inspect.h>
 
 bool signal_is_pending(void)
 {
@@ -354,8 +355,7 @@ void upcall_fault_signal(struct trapframe *tf, int signo, int code, vaddr_t addr
 void proc_get_uids(struct process *process, uint32_t *uid, uint32_t *suid)
 {
 	spin_lock(&process->lock);
-	struct thread *thread = list_first_entry(&process->threads, struct thread, proc.node);
-	struct cred *cred = thread && thread->object.cred ? thread->object.cred : &cred_root;
+	const struct cred *cred = process_cred_locked(process);
 	*uid = cred->uid;
 	*suid = cred->suid;
 	spin_unlock(&process->lock);

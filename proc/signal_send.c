@@ -273,10 +273,13 @@ err_t signal_send_thread(struct thread *thread, const struct siginfo *info)
 
 void signal_notify_parent_locked(struct process *parent, struct process *child, int code, int status)
 {
+	uint32_t uid, suid;
+	proc_get_uids(child, &uid, &suid);
 	struct siginfo info = {
 		.signo = code == CLD_STOPPED || code == CLD_CONTINUED ? SIGCHLD : (int)child->exit_signal,
 		.code = code,
 		.pid = child->pid,
+		.uid = uid,
 		.value = (uint64_t)(code == CLD_EXITED	? status >> 8 & 0xff
 				    : code == CLD_KILLED ? status & 0x7f
 							 : status),

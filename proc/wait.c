@@ -25,7 +25,8 @@ static bool matches(const struct search *search, const struct process *child)
 static void fill(struct wait_result *result, struct process *child, int code, int status)
 {
 	result->pid = child->pid;
-	result->uid = 0;
+	uint32_t suid;
+	proc_get_uids(child, &result->uid, &suid);
 	result->code = code;
 	result->status = status;
 	result->user_time = child->run_ns_dead;

@@ -34,8 +34,11 @@ static struct thread *get_thread(int32_t tid)
 static bool may_change(struct thread *thread)
 {
 	const struct cred *self = cred_current();
-	const struct cred *other = thread->object.cred ? thread->object.cred : &cred_root;
-	return cred_has_cap(self, CAP_SYS_NICE) || self->euid == other->euid || self->euid == other->uid;
+	irqflags_t flags = hal_irq_save(); // the thread may change its credentials meanwhile
+	const struct cred *other = cred_of(thread);
+	bool is_own = self->euid == other->euid || self->euid == other->uid;
+	hal_irq_restore(flags);
+	return is_own || cred_has_cap(self, CAP_SYS_NICE);
 }
 
 SYSCALL0(sched_yield)
@@ -300,8 +303,8 @@ struct members {
 static bool is_member(const struct members *members, const struct process *process,
 		      const struct thread *thread)
 {
-	const struct cred *cred = thread->object.cred ? thread->object.cred : &cred_root;
-	return members->which == PRIO_PGRP ? process->pgid == members->who : cred->uid == members->who;
+	return members->which == PRIO_PGRP ? process->pgid == members->who
+					   : cred_of(thread)->uid == members->who;
 }
 
 /** The process's @n'th thread that is a member, with a reference; NULL: no more. */

@@ -72,9 +72,7 @@ static void get_owner(void *arg, struct process *process)
 	struct owner *owner = arg;
 	struct thread *thread = find_thread(process, owner->id->tid);
 	owner->is_alive = thread || owner->id->tid == owner->id->pid;
-	if (!thread)
-		thread = process_any_thread_locked(process);
-	const struct cred *cred = thread && thread->object.cred ? thread->object.cred : &cred_root;
+	const struct cred *cred = thread ? cred_of(thread) : process_cred_locked(process);
 	owner->uid = process->dumpable ? cred->euid : 0;
 	owner->gid = process->dumpable ? cred->egid : 0;
 }
@@ -92,8 +90,7 @@ bool view_id_is_alive(const struct view_id *id, uint32_t *uid, uint32_t *gid)
 static void check_trace(void *arg, struct process *process)
 {
 	const struct cred *own = cred_current();
-	struct thread *thread = process_any_thread_locked(process);
-	const struct cred *cred = thread && thread->object.cred ? thread->object.cred : &cred_root;
+	const struct cred *cred = process_cred_locked(process);
 	bool is_same = own->fsuid == cred->uid && own->fsuid == cred->euid &&
 		       own->fsuid == cred->suid && own->fsgid == cred->gid &&
 		       own->fsgid == cred->egid && own->fsgid == cred->sgid;
@@ -219,8 +216,7 @@ static void copy_process(void *arg, struct process *process)
 	strlcpy(info->name, process->name, sizeof(info->name));
 	list_for_each_entry(other, &process->threads, proc.node)
 		info->run_time += sched_cpu_time(other);
-	const struct thread *owner = thread ? thread : process_any_thread_locked(process);
-	copy_cred(info, owner && owner->object.cred ? owner->object.cred : &cred_root);
+	copy_cred(info, thread ? cred_of(thread) : process_cred_locked(process));
 	copy_signals(info, process);
 	if (thread)
 		copy_thread(info, thread);

@@ -28,15 +28,26 @@ void cred_get(struct cred *cred)
 		fetch_add_relaxed(&cred->refs, 1);
 }
 
+static void free_cred(struct quiesce *head)
+{
+	kfree(container_of(head, struct cred, quiesce));
+}
+
 void cred_put(struct cred *cred)
 {
 	if (cred != &cred_root && fetch_sub_acq_rel(&cred->refs, 1) == 1)
-		kfree(cred);
+		quiesce_defer(&cred->quiesce, free_cred);
 }
 
 struct cred *cred_current(void)
 {
 	struct cred *cred = current_thread()->object.cred;
+	return cred ? cred : &cred_root;
+}
+
+const struct cred *cred_of(const struct thread *thread)
+{
+	const struct cred *cred = thread->object.cred;
 	return cred ? cred : &cred_root;
 }
 

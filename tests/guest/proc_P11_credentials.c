@@ -7,7 +7,7 @@
 #include <linux/capability.h>
 #include <sys/prctl.h>
 
-#include "check.h"
+#include "inject.h"
 
 #define NOBODY 65534
 
@@ -215,6 +215,42 @@ static void check_kept_capabilities(void)
 	CHECK_IS(status, 0);
 }
 
+static int uid_of_status(pid_t pid)
+{
+	char path[64], text[2048];
+	int uid = -1;
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	read_file(path, text, sizeof(text));
+	CHECK(sscanf(strstr(text, "Uid:"), "Uid: %d", &uid) == 1);
+	return uid;
+}
+
+/** Who has ended is still who it was: for the wait, the signal and /proc. Then its credentials are freed. */
+static void check_zombies(void)
+{
+	static struct books before;
+	sigset_t set;
+	siginfo_t info;
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	CHECK_IS(sigprocmask(SIG_BLOCK, &set, NULL), 0);
+	for (int i = 0; i < 40; i++) {
+		if (i == 10)
+			books_open(&before);
+		pid_t pid = check_fork();
+		if (pid == 0) {
+			become(NOBODY, NOBODY);
+			_exit(0);
+		}
+		CHECK_IS(sigwaitinfo(&set, &info), SIGCHLD);
+		CHECK(info.si_pid == pid && info.si_uid == NOBODY);
+		CHECK_IS(uid_of_status(pid), NOBODY);
+		CHECK_IS(waitid(P_PID, (id_t)pid, &info, WEXITED), 0);
+		CHECK(info.si_pid == pid && info.si_uid == NOBODY);
+	}
+	books_close("ended users", &before);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1) { // the set-user-ID program
@@ -234,5 +270,6 @@ int main(int argc, char **argv)
 	check_set_user(self);
 	check_ids();
 	check_kept_capabilities();
+	check_zombies();
 	return 0;
 }

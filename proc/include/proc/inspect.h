@@ -12,6 +12,8 @@ bool process_inspect(uint32_t pid, void (*visit)(void *arg, struct process *proc
 /** A thread of @process that still has what it shares, the leader if it can be; NULL: a zombie. The
  *  process is locked. */
 struct thread *process_any_thread_locked(struct process *process);
+/** Who it is; of a zombie: was. */
+const struct cred *process_cred_locked(struct process *process);
 
 /** The lowest number >= @from of a process; 0: there is none. */
 uint32_t process_next_pid(uint32_t from);

@@ -71,6 +71,7 @@ struct process {
 	struct sched_waitq exec_wait; // exec waits for the other threads here
 	struct rlimit limits[RLIMIT_COUNT]; // p
 	struct file *exe; // holds a reference (p)
+	struct cred *cred; // its last thread's, when that has left; NULL: root (p)
 	char name[16]; // comm
 	uint32_t exit_signal; // to the parent, normally SIGCHLD
 	nsec_t run_ns_dead; // CPU time of threads that ended (p)

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <hal/atomic.h>
+#include <kernel/quiesce.h>
 #include <lib/types.h>
+
+struct thread;
 
 #define CRED_GROUPS_MAX 64
 
@@ -15,6 +18,7 @@ struct cred {
 	uint32_t securebits, no_new_privs;
 	uint32_t group_count;
 	uint32_t groups[CRED_GROUPS_MAX];
+	struct quiesce quiesce;
 };
 
 /** root with all capabilities; never freed. */
@@ -26,6 +30,8 @@ void cred_get(struct cred *cred);
 void cred_put(struct cred *cred);
 /** The current thread's; cred_root for kernel threads. Valid while the thread does not change it. */
 struct cred *cred_current(void);
+/** @thread's, cred_root for kernel threads. Valid while its process is locked, or interrupts stay off. */
+const struct cred *cred_of(const struct thread *thread);
 bool cred_has_cap(const struct cred *cred, unsigned cap);
 bool cred_in_group(const struct cred *cred, uint32_t gid);
 
