@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // CPUs come and go.
 //
-// Start: the boot CPU starts them all, then waits for each at most a second from its own start. A
-// CPU claims its arrival by a compare-and-exchange on its state word, and so does whoever gives it up:
-// exactly one of them wins, so a CPU that comes too late knows it and parks.
+// Start: the boot CPU starts them all, then waits for each at most a second from its own start. (An
+// emulator's host may stop its CPUs for as long: the second is over when who waits has also looked
+// LOOKS_MIN times.) A CPU claims its arrival by a compare-and-exchange on its state word, and so does
+// whoever gives it up: exactly one of them wins, so a CPU that comes too late knows it and parks.
 //
 // Leaving: the scheduler has emptied the CPU's run queue and let go of its address space, and its idle
 // thread, which counts as idle for grace periods, takes the CPU off. What others may still send it ends
@@ -34,6 +35,7 @@
 
 #define START_TIMEOUT NSEC_PER_SEC
 #define POLL_INTERVAL (NSEC_PER_MSEC / 4)
+#define LOOKS_MIN (START_TIMEOUT / POLL_INTERVAL / 4)
 
 enum { CPU_ABSENT, CPU_STARTED, CPU_ARRIVED, CPU_GIVEN_UP, CPU_OFF };
 
@@ -86,11 +88,33 @@ static err_t start_cpu(cpuid_t cpu)
 	return err;
 }
 
-/** @cpu has not even arrived by @deadline, and shall not any more. */
-static bool give_up(cpuid_t cpu, nsec_t deadline)
+struct patience {
+	nsec_t deadline, next_look;
+	unsigned looks;
+};
+
+static struct patience new_patience(void)
+{
+	nsec_t now = time_now();
+	return (struct patience){.deadline = now + START_TIMEOUT, .next_look = now};
+}
+
+/** To be asked again and again. */
+static bool is_over(struct patience *patience)
+{
+	nsec_t now = time_now();
+	if (now >= patience->next_look) {
+		patience->looks++;
+		patience->next_look = now + POLL_INTERVAL;
+	}
+	return now >= patience->deadline && patience->looks >= LOOKS_MIN;
+}
+
+/** @cpu has not even arrived in all that time, and shall not any more. */
+static bool give_up(cpuid_t cpu, struct patience *patience)
 {
 	uint32_t expected = CPU_STARTED;
-	if (time_now() < deadline || !cas_acq_rel(&cpu_state[cpu], &expected, CPU_GIVEN_UP))
+	if (!is_over(patience) || !cas_acq_rel(&cpu_state[cpu], &expected, CPU_GIVEN_UP))
 		return false;
 	log_warn("smp: CPU %u (hardware id 0x%llx) did not arrive within 1 s, left off", cpu,
 		 (unsigned long long)bootinfo.cpus[cpu].hwid);
@@ -119,10 +143,10 @@ void smp_start_all(void)
 		if (start_cpu(cpu) == 0)
 			bitmap_set(started.bits, cpu);
 	}
-	nsec_t deadline = time_now() + START_TIMEOUT;
+	struct patience patience = new_patience();
 	cpuid_t cpu;
 	bitmap_for_each_set(cpu, started.bits, CPUS_MAX) {
-		while (!cpu_is_online(cpu) && !give_up(cpu, deadline))
+		while (!cpu_is_online(cpu) && !give_up(cpu, &patience))
 			hal_cpu_relax();
 	}
 }
@@ -137,9 +161,9 @@ err_t smp_start(cpuid_t cpu)
 	err_t err = start_cpu(cpu);
 	if (err)
 		return err;
-	nsec_t deadline = time_now() + START_TIMEOUT;
+	struct patience patience = new_patience();
 	while (!cpu_is_online(cpu)) {
-		if (give_up(cpu, deadline))
+		if (give_up(cpu, &patience))
 			return -ETIMEDOUT;
 		upcall_sleep_until(time_now() + POLL_INTERVAL);
 	}
@@ -165,9 +189,9 @@ noreturn_fn void smp_stop_self(void)
 
 err_t smp_stop_wait(cpuid_t cpu)
 {
-	nsec_t deadline = time_now() + START_TIMEOUT;
+	struct patience patience = new_patience();
 	while (load_acquire(&cpu_state[cpu]) != CPU_OFF || !hal_smp_is_stopped(cpu)) {
-		if (time_now() >= deadline) {
+		if (is_over(&patience)) {
 			log_warn("smp: CPU %u (hardware id 0x%llx) does not go off", cpu,
 				 (unsigned long long)bootinfo.cpus[cpu].hwid);
 			return -ETIMEDOUT;
