@@ -156,6 +156,7 @@ void frame_drain_all(void)
 	else
 		frame_drain_this_cpu();
 	kstack_reuse_slots();
+	frame_drain_this_cpu(); // what that gave back
 }
 
 static struct frame *take_block(unsigned order)

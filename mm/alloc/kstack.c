@@ -20,6 +20,7 @@
 #define KEPT_IN_COMMON 16
 #define STACK_PAGES (HAL_KSTACK_SIZE / HAL_PAGE_SIZE)
 #define NO_SLOT KSTACK_SLOTS
+#define SLOTS_PER_TABLE (PAGETABLE_SPAN / KSTACK_SLOT_SIZE)
 
 struct kstack_cpu {
 	uint32_t count;
@@ -30,7 +31,7 @@ static DEFINE_PERCPU(struct kstack_cpu, kstack_cpu);
 
 static struct {
 	struct spinlock lock;
-	BITMAP(used, KSTACK_SLOTS); // mapped, or being mapped (lock)
+	BITMAP(used, KSTACK_SLOTS); // mapped, or being mapped, or their table is being freed (lock)
 	BITMAP(stale, KSTACK_SLOTS); // unmapped since the last flush (lock)
 	size_t search_from; // (lock)
 	uint32_t kept_count; // (lock)
@@ -78,6 +79,14 @@ static void flush_call(void *unused)
 	hal_tlb_flush_all();
 }
 
+static void flush_all_cpus(void)
+{
+	if (HAL_TLB_BROADCASTS || cpus_online_count() <= 1)
+		flush_call(NULL);
+	else
+		smp_call_many(&cpus_online, flush_call, NULL);
+}
+
 /** Make stale slots usable. Slots that become stale meanwhile are not counted in. */
 static void clean_slots(void)
 {
@@ -87,19 +96,51 @@ static void clean_slots(void)
 	irqflags_t flags = spin_lock_irqsave(&area.lock);
 	bitmap_copy(cleaned, area.stale, KSTACK_SLOTS);
 	spin_unlock_irqrestore(&area.lock, flags);
-	if (HAL_TLB_BROADCASTS || cpus_online_count() <= 1)
-		flush_call(NULL);
-	else
-		smp_call_many(&cpus_online, flush_call, NULL);
+	flush_all_cpus();
 	flags = spin_lock_irqsave(&area.lock);
 	bitmap_andnot(area.stale, area.stale, cleaned, KSTACK_SLOTS);
 	spin_unlock_irqrestore(&area.lock, flags);
 	spin_unlock(&cleaner);
 }
 
+/** Slots from @from on that fill whole tables and are all unused become used: [*@first, *@end). */
+static bool claim_tables(size_t from, size_t *first, size_t *end)
+{
+	bool is_found = false;
+	irqflags_t flags = spin_lock_irqsave(&area.lock);
+	for (; from < KSTACK_SLOTS && !is_found; from = *end + 1) {
+		*end = bitmap_find_next_set(area.used, KSTACK_SLOTS, from);
+		*first = align_up(from, SLOTS_PER_TABLE);
+		is_found = *first + SLOTS_PER_TABLE <= *end;
+	}
+	if (is_found) {
+		*end = align_down(*end, SLOTS_PER_TABLE);
+		bitmap_set_range(area.used, *first, *end - *first);
+	}
+	spin_unlock_irqrestore(&area.lock, flags);
+	return is_found;
+}
+
+static void free_empty_tables(void)
+{
+	struct pagetable pt = {.root = hal_mmu_kernel_root()};
+	size_t first, end;
+	for (size_t from = 0; claim_tables(from, &first, &end); from = end) {
+		pte_t *chain = pagetable_detach_range(&pt, HAL_KMAP_BASE + first * KSTACK_SLOT_SIZE,
+						      HAL_KMAP_BASE + end * KSTACK_SLOT_SIZE);
+		if (chain)
+			flush_all_cpus();
+		pagetable_free_chain(chain);
+		irqflags_t flags = spin_lock_irqsave(&area.lock);
+		bitmap_clear_range(area.used, first, end - first);
+		spin_unlock_irqrestore(&area.lock, flags);
+	}
+}
+
 void kstack_reuse_slots(void)
 {
 	clean_slots();
+	free_empty_tables();
 	irqflags_t flags = spin_lock_irqsave(&area.lock);
 	area.search_from = 0;
 	spin_unlock_irqrestore(&area.lock, flags);

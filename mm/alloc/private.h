@@ -24,6 +24,6 @@ void slab_init(void);
 void pagetable_drain_this_cpu(void);
 void slab_drain_this_cpu(void);
 void kstack_drain_this_cpu(void);
-/** Slots of stacks that are gone may be used again, the lowest first: their page tables are there. As
- *  frame_drain_all(). */
+/** Slots of stacks that are gone may be used again, the lowest first; page tables that map none any more
+ *  go to this CPU's kept ones. As frame_drain_all(). */
 void kstack_reuse_slots(void);
