@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Numbers of threads and processes, and process groups.
 //
-// The table has two levels: a fixed array of chunks, made when first needed and kept. A look-up is two
-// loads. Numbers are given out in ascending order and reused only after all others were.
+// The table has two levels: a fixed array of chunks, each there while a number of its is in use. Numbers are
+// given out in ascending order and reused only after all others were.
 #include "internal.h"
 
 #include <lib/bitmap.h>
@@ -18,7 +18,7 @@ struct pid_entry {
 };
 
 struct spinlock proc_tree_lock = SPINLOCK_INIT;
-static struct pid_entry *_Atomic chunks[PID_MAX / CHUNK];
+static struct pid_entry *chunks[PID_MAX / CHUNK]; // NULL: none is in use (tree lock)
 static unsigned long used[PID_MAX / BITS_PER_LONG]; // tree lock
 static uint32_t last_pid; // tree lock
 static uint64_t given_out; // numbers since boot (tree lock)
@@ -28,57 +28,62 @@ static struct list groups[GROUP_BUCKETS]; // processes by pgid (tree lock)
 
 void pid_init(void)
 {
-	bitmap_set(used, 0);
 	for (unsigned i = 0; i < GROUP_BUCKETS; i++)
 		list_init(&groups[i]);
 }
 
 static struct pid_entry *entry_of(uint32_t pid)
 {
-	struct pid_entry *chunk = pid < PID_MAX ? load_acquire(&chunks[pid / CHUNK]) : NULL;
-	return chunk ? &chunk[pid % CHUNK] : NULL;
+	return pid < PID_MAX && bitmap_test(used, pid) ? &chunks[pid / CHUNK][pid % CHUNK] : NULL;
 }
 
-/** Make sure that @pid has an entry. */
-static err_t ensure_chunk(uint32_t pid)
+static size_t next_free_locked(void)
 {
-	if (load_acquire(&chunks[pid / CHUNK]))
-		return 0;
-	struct pid_entry *chunk = kcalloc(CHUNK, sizeof(*chunk)), *expected = NULL;
-	if (!chunk)
-		return -ENOMEM;
-	if (!cas_acq_rel(&chunks[pid / CHUNK], &expected, chunk))
-		kfree(chunk);
-	return 0;
+	size_t pid = bitmap_find_next_zero(used, PID_MAX, last_pid + 1);
+	return pid < PID_MAX ? pid : bitmap_find_next_zero(used, PID_MAX, 2);
 }
 
 err_t pid_alloc(uint32_t *pid)
 {
+	struct pid_entry *spare = NULL;
+	size_t found;
 	spin_lock(&proc_tree_lock);
-	size_t found = bitmap_find_next_zero(used, PID_MAX, last_pid + 1);
-	if (found >= PID_MAX)
-		found = bitmap_find_next_zero(used, PID_MAX, 2);
+	while ((found = next_free_locked()) < PID_MAX && !chunks[found / CHUNK] && !spare) {
+		spin_unlock(&proc_tree_lock);
+		spare = kmalloc(CHUNK * sizeof(*spare));
+		if (!spare)
+			return -ENOMEM;
+		spin_lock(&proc_tree_lock);
+	}
 	if (found < PID_MAX) {
+		struct pid_entry **chunk = &chunks[found / CHUNK];
+		if (!*chunk) {
+			*chunk = spare;
+			spare = NULL;
+		}
+		(*chunk)[found % CHUNK] = (struct pid_entry){0};
 		bitmap_set(used, found);
 		last_pid = (uint32_t)found;
 		given_out++;
 	}
 	spin_unlock(&proc_tree_lock);
-	if (found >= PID_MAX)
-		return -EAGAIN;
-	err_t err = ensure_chunk((uint32_t)found);
-	if (err)
-		pid_free((uint32_t)found);
-	else
-		*pid = (uint32_t)found;
-	return err;
+	kfree(spare);
+	*pid = (uint32_t)found;
+	return found < PID_MAX ? 0 : -EAGAIN;
 }
 
 void pid_free(uint32_t pid)
 {
+	struct pid_entry *chunk = NULL;
+	size_t first = align_down(pid, CHUNK);
 	spin_lock(&proc_tree_lock);
 	bitmap_clear(used, pid);
+	if (bitmap_find_next_set(used, first + CHUNK, first) == first + CHUNK) {
+		chunk = chunks[pid / CHUNK];
+		chunks[pid / CHUNK] = NULL;
+	}
 	spin_unlock(&proc_tree_lock);
+	kfree(chunk);
 }
 
 void pid_set_thread(uint32_t pid, struct thread *thread)
