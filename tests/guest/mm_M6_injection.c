@@ -364,6 +364,29 @@ static void check_faults(void)
 	books_close("page faults", &before);
 }
 
+/** More processes at a time than there have been, with numbers that none has had: the page tables of their
+ *  stacks and the table of numbers shrink again. (Who counts over many short lives may meet the same.) */
+static void check_many(void)
+{
+	static struct books before;
+	static pid_t children[300];
+	char c;
+	memset(children, 0xff, sizeof(children)); // their page is there
+	books_open(&before);
+	CHECK_IS(pipe(ends), 0);
+	for (int i = 0; i < 300; i++) {
+		children[i] = check_fork();
+		if (children[i] == 0) {
+			close_fd(ends[1]);
+			_exit(read(ends[0], &c, 1) != 0);
+		}
+	}
+	close_ends(0);
+	for (int i = 0; i < 300; i++)
+		CHECK_CHILD(children[i]);
+	books_close("many processes", &before);
+}
+
 static const struct inject_case cases[] = {
 	{"open, new", run_create, undo_create, 0, false},
 	{"open", run_open, close_fd, 0, false},
@@ -419,5 +442,6 @@ int main(void)
 		inject_sweep(&cases[i]);
 	CHECK_IS(ftruncate(file_fd, 16 * 4096), 0);
 	check_faults();
+	check_many();
 	return 0;
 }

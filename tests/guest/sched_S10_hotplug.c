@@ -208,6 +208,8 @@ int main(int argc, char **argv)
 	for (long round = 0; round < wanted; round++) {
 		for (int cpu = 0; cpu < cpus; cpu++)
 			off_and_on(cpu, cpus, count, interrupts);
+		if ((round + 1) % 100 == 0)
+			fprintf(stderr, "%ld rounds of %d CPUs\n", round + 1, cpus);
 	}
 	stop = 1;
 	for (int i = 0; i < count; i++)
