@@ -134,10 +134,13 @@ static err_t show_areas(struct text *out, const struct view_id *id,
 	if (!area)
 		return -ENOMEM;
 	struct mm_space *space = procfs_get_space(id);
-	for (vaddr_t at = 0; space && !out->has_failed && mm_area_next(space, at, area);
-	     at = area->end) {
-		put_area(out, area);
-		if (put_more)
+	bool is_more = true;
+	while (space && is_more && !out->has_failed && out->len < out->enough) {
+		is_more = mm_area_next(space, out->resume, area);
+		out->resume = is_more ? area->end : 0;
+		if (is_more)
+			put_area(out, area);
+		if (is_more && put_more)
 			put_more(out, area);
 	}
 	if (space)

@@ -8,6 +8,10 @@ struct text {
 	char *data; // not terminated
 	size_t len, size;
 	bool has_failed; // no memory: what was put since is lost
+	/** A long text is made in pieces: whoever makes it may stop once @len reaches @enough, notes in
+	 *  @resume where (not 0 = there is more), and goes on from there when called again. */
+	size_t enough;
+	uint64_t resume;
 };
 
 void text_put(struct text *text, const void *data, size_t len);

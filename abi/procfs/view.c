@@ -2,7 +2,7 @@
 // Views as vnodes and files. A vnode is made when its name is looked up, and goes with the name.
 // The text of a file is made at a read at position 0, and kept with the open file for the reads
 // that follow: so what a program reads in pieces is of one moment, and rewinding shows the
-// present.
+// present. Of a long text (text.h) no more is made than is read: each line is of one moment.
 #include "view.h"
 
 #include <lib/format.h>
@@ -57,12 +57,16 @@ static int64_t read_text(struct view_file *view, struct io_vec *io, uint64_t pos
 static int64_t view_read(struct file *file, struct io_vec *io, int64_t pos)
 {
 	struct view_file *view = file->data;
+	struct text *text = &view->text;
 	err_t err = 0;
 	sched_mutex_lock(&view->lock);
+	text->enough = (uint64_t)pos + io->left;
 	if (pos == 0 || !view->is_made) {
-		view->text.len = 0;
-		view->text.has_failed = false;
-		err = make_text(node_of(file->vnode), &view->text);
+		text->len = text->resume = 0;
+		text->has_failed = view->is_made = false;
+	}
+	if (!view->is_made || (text->resume && text->len < text->enough)) {
+		err = make_text(node_of(file->vnode), text);
 		view->is_made = !err;
 	}
 	int64_t done = err ? err : read_text(view, io, (uint64_t)pos);

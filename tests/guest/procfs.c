@@ -153,6 +153,31 @@ static void check_memory(void)
 	CHECK(read_all("/proc/self/smaps") > 0 && strstr(text, "\nRss:"));
 }
 
+/** A list of many mappings is made while it is read: lines are whole, and what comes late is of then. */
+static void check_pieces(void)
+{
+	enum { PAGES = 200, PAGE = 4096 };
+	static char joined[sizeof(text)];
+	size_t len = 0;
+	ssize_t n;
+	char *block = mmap(NULL, PAGES * PAGE, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	CHECK(block != MAP_FAILED);
+	for (int i = 0; i < PAGES; i += 2)
+		CHECK_IS(mprotect(block + i * PAGE, PAGE, PROT_NONE), 0);
+	int fd = open("/proc/self/maps", O_RDONLY);
+	while ((n = read(fd, joined + len, 100)) > 0) {
+		len += (size_t)n;
+		CHECK_IS(mprotect(block + (PAGES - 1) * PAGE, PAGE, PROT_READ | PROT_WRITE), 0);
+	}
+	CHECK_IS(n, 0);
+	CHECK_IS(read_all("/proc/self/maps"), len);
+	CHECK(memcmp(joined, text, len) == 0);
+	CHECK_IS(pread(fd, joined, 50, (off_t)len - 50), 50);
+	CHECK(memcmp(joined, text + len - 50, 50) == 0);
+	close(fd);
+	CHECK_IS(munmap(block, PAGES * PAGE), 0);
+}
+
 static void check_links(void)
 {
 	char target[PATH_MAX], here[PATH_MAX];
@@ -391,6 +416,7 @@ int main(void)
 	check_status();
 	check_names();
 	check_memory();
+	check_pieces();
 	check_links();
 	check_descriptors();
 	check_nameless();
