@@ -66,6 +66,7 @@ for i = 1, 200 do local t = {}; for j = 1, 500 do t[j] = {j} end end
 collectgarbage()
 local name = os.tmpname(); local f = io.open(name, "w"); f:write("abc"); f:close(); f = io.open(name)
 print(_VERSION, sum, text, err, os.remove(name) and os.time() > 0, #f:read("a"))'
+lua5.4 /programs/language.lua 2>&1 || fail lua.end
 is perl '3 children, 42' perl -e '
 my $sum = 0;
 for my $i (1 .. 3) { pipe(my $r, my $w); my $pid = fork // die; unless ($pid) { print $w $i * 7; exit 0 } close $w; $sum += <$r>; waitpid $pid, 0 }
