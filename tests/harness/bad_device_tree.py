@@ -6,25 +6,20 @@ themselves. Each gets one clear line, and the machine comes up as far as it can 
 QEMU would put such a tree right, so a stub of a few instructions takes the kernel's place and enters the
 kernel with ours."""
 import pathlib
-import re
 import struct
 import subprocess
 import sys
-import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / 'ci'))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import device_tree  # noqa: E402
+from cases import run_cases  # noqa: E402
 from device_tree import cells  # noqa: E402
 from halcyon import guest, machines, rootfs, run  # noqa: E402
 from halcyon.common import image_path  # noqa: E402
 
-TIMEOUT_S = 240
 MIB = 1 << 20
 CPUS = 2
-FAILED = 125
 STUBS = {  # the tree's address, 12 MiB above the kernel's, into the first or second argument; then jump
     'aarch64': (0xd2a98000, 0xd2a88009, 0xd61f0120),  # movz x0, movz x9, br x9
     'riscv64': (0x08c00593, 0x01859593, 0x08400293, 0x01829293, 0x00028067),  # li a1, li t0, jr t0
@@ -158,6 +153,11 @@ class Watched(guest.Framed):
     """Ends with a panic also where the kernel, without a tree, knows no way to end the machine."""
     has_halted = False
 
+    def run(self):
+        status = super().run()
+        self.why = '' if self.has_halted else self.why
+        return status
+
     def _keep_log(self, text):
         super()._keep_log(text)
         if b'halted after' in self.log and not self.has_halted:
@@ -181,41 +181,21 @@ def make_tree(arch, at, change, initrd_size, scratch):
     return change(blob) if change in OF_BYTES else blob
 
 
-def boot(build, arch, change, scratch):
+def make_line(build, arch, name, scratch):
     at, initrd, stub = Place(arch), scratch / 'initrd', scratch / 'stub'
     rootfs.write_initrd(initrd, rootfs.root_archive(arch, build / 'user/init'), (), 'nproc')
     tree = scratch / 'tree'
-    tree.write_bytes(make_tree(arch, at, change, initrd.stat().st_size, scratch))
+    tree.write_bytes(make_tree(arch, at, CASES[name][0], initrd.stat().st_size, scratch))
     stub.write_bytes(struct.pack('<%dI' % len(STUBS[arch]), *STUBS[arch]))
     medium = ['-kernel', str(stub)]
     for path, addr in ((image_path(build, arch), at.kernel), (tree, at.tree), (initrd, at.initrd)):
         medium += ['-device', 'loader,file=%s,addr=%#x,force-raw=on' % (path, addr)]
-    line = machines.medium_line(arch, medium, guest.PIPES, CPUS, '%dM' % (RAM_SIZE // MIB))
-    out = scratch / 'out'
-    with open(out, 'wb') as file:
-        framed = Watched(line, None, file.fileno(), 2, TIMEOUT_S)
-        status = framed.run()
-    why = '' if framed.has_halted else framed.why
-    return status, out.read_text(encoding='utf-8').strip(), bytes(framed.log), why
+    return machines.medium_line(arch, medium, guest.PIPES, CPUS, '%dM' % (RAM_SIZE // MIB))
 
 
 def main(build, arch, log_dir, *names):
-    build, logs = pathlib.Path(build), pathlib.Path(log_dir)
-    logs.mkdir(parents=True, exist_ok=True)
-    failed = 0
-    for name in names or CASES:
-        change, expected, cpus = CASES[name]
-        with tempfile.TemporaryDirectory(prefix='halcyon-test-') as scratch:
-            status, out, log, why = boot(build, arch, change, pathlib.Path(scratch))
-        path = logs / ('bad_device_tree-%s.log' % name)
-        path.write_bytes(log)
-        text = log.decode(errors='replace').replace('\r', '')
-        end = (FAILED, '') if cpus is None else (0, str(cpus))
-        is_good = (status, out) == end and 'time is up' not in why and re.search(expected, text)
-        print('%s: %s' % (name, 'good' if is_good else 'BAD: status %d %s, %s CPUs, log %s'
-                          % (status, why, out, path)), flush=True)
-        failed += not is_good
-    return 1 if failed else 0
+    return run_cases(CASES, names, log_dir + '/bad_device_tree',
+                     lambda name, scratch: make_line(pathlib.Path(build), arch, name, scratch), Watched)
 
 
-sys.exit(main(*sys.argv[1:]))
+sys.exit(1 if main(*sys.argv[1:]) else 0)
