@@ -23,7 +23,8 @@ class Machine:
     cpus: int = 0  # the only number there is
     mem: str = ''  # the only size there is
     has_pci: bool = True
-    before_serial: tuple = ()  # serial lines that come before the console's
+    serials: tuple = ()  # names of QEMU's serial lines, in order; console= says which is the console's
+    console: str = ''  # the serial line that it is else, if not the first
     timeout: int = 120  # seconds that a boot to the shell may take on a busy host
 
 
@@ -51,8 +52,8 @@ def _arm(about, board, cpu='cortex-a72', **more):
 
 def _raspi(about, chain, **more):
     """The board's stdout-path is the mini UART, QEMU's second serial line."""
-    return _arm(about, 'raspi4b', chain=chain, cpus=4, mem='2G', has_pci=False, before_serial=('-serial', 'null'),
-                **more)
+    return _arm(about, 'raspi4b', chain=chain, cpus=4, mem='2G', has_pci=False, serials=('ttyAMA0', 'ttyS0'),
+                console='ttyS0', **more)
 
 
 def _riscv(about, board='virt', cpu='rv64', **more):
@@ -60,7 +61,7 @@ def _riscv(about, board='virt', cpu='rv64', **more):
 
 
 MACHINES = {
-    'x86_64': _x86('PC (q35), QEMU hands over by PVH', 'q35'),
+    'x86_64': _x86('PC (q35), QEMU hands over by PVH', 'q35', serials=('ttyS0', 'ttyS1', 'ttyS2', 'ttyS3')),
     'x86_64-pc': _x86('older PC (i440FX), by PVH', 'pc'),
     'x86_64-min': _x86('PC (q35), the least processor: qemu64', 'q35', 'qemu64', 'qemu64'),
     'microvm': _x86('microvm: no PCI, no legacy timers, by PVH', 'microvm', has_pci=False),
@@ -108,6 +109,15 @@ def _only(name, what, given, only, default):
     return str(only or given or default)
 
 
+def _serial_line(machine, append, serial):
+    """@serial, the arguments that connect the console, as those of the line that is the console."""
+    words = [word[len('console='):].partition(',')[0] for word in append.partition('-- ')[0].split()
+             if word.startswith('console=')]
+    chosen = [word for word in words if word in machine.serials] or [machine.console]
+    before = machine.serials.index(chosen[-1]) if chosen[-1] else 0
+    return ['-serial', 'null'] * before + list(serial)
+
+
 def qemu_line(name, kernel, initrd=None, append='', cpus=None, mem=None, serial=(), icount=False,
               gdb=False, scratch=None):
     """The whole command for one boot. @serial: the arguments that connect the console; @scratch: a
@@ -115,7 +125,7 @@ def qemu_line(name, kernel, initrd=None, append='', cpus=None, mem=None, serial=
     machine = find(name)
     payload = chains.Payload(kernel, initrd, append)
     line = medium_line(name, chains.CHAINS[machine.chain].line(machine, payload, scratch), serial,
-                       cpus, mem, machine.counting_cpu if icount else machine.cpu)
+                       cpus, mem, machine.counting_cpu if icount else machine.cpu, append)
     if icount:
         line += COUNTING
     if gdb:
@@ -123,14 +133,15 @@ def qemu_line(name, kernel, initrd=None, append='', cpus=None, mem=None, serial=
     return line
 
 
-def medium_line(name, medium, serial, cpus=None, mem=None, cpu=None):
-    """The machine with @medium, QEMU's arguments for what it boots from."""
+def medium_line(name, medium, serial, cpus=None, mem=None, cpu=None, append=''):
+    """The machine with @medium, QEMU's arguments for what it boots from. @append: what the medium tells the
+    kernel."""
     machine = find(name)
     return ['qemu-system-' + machine.arch, '-M', machine.board, '-cpu', cpu or machine.cpu,
             '-smp', _only(name, 'processors', cpus, machine.cpus, 4),
             '-m', _only(name, 'memory', mem, machine.mem, '512M'),
             '-nodefaults', '-no-user-config', '-nic', 'none', '-display', 'none', '-no-reboot',
-            *medium, *machine.extra, *machine.before_serial, *serial]
+            *medium, *machine.extra, *_serial_line(machine, append, serial)]
 
 
 def share_line(name, shares):

@@ -45,15 +45,6 @@ if(HALCYON_ARCH STREQUAL "x86_64")
 		LOG "^Halcyon: no memory where the image is loaded, at 16 MiB")
 endif()
 
-# A number of processors that cannot be is said, and the nearest that can be is taken.
-foreach(pair 0:1 5:4 99999999999:4 -1:4)
-	string(REPLACE ":" ";" pair ${pair})
-	list(GET pair 0 wanted)
-	list(GET pair 1 got)
-	halcyon_guest_test(NAME boot.bad.maxcpus_${wanted} CPUS 4 APPEND maxcpus=${wanted} EXEC "nproc"
-		EXPECT "${got}" LOG "command line: .*maxcpus=${wanted}.*")
-endforeach()
-
 # H4: who panics stops all CPUs, busy ones too, and tells of each; --exec ends with 125.
 halcyon_guest_test(NAME hal.H4.panic CPUS 4 NO_INITRD APPEND panic=test STATUS ${failed}
 	LOG "KERNEL PANIC: asked for by panic=test\\nCPU [0-3]: panicked\\n  stack:\\n    upcall_start_user\\+0x[^~]*(CPU [0-3]: stopped\\n[^~]*){3}halted after")
@@ -72,6 +63,10 @@ foreach(case "0:1:using 1" "3:2:using 2" "99999999999:2:using 2" "-1:2:is not a 
 	halcyon_guest_test(NAME boot.bad.maxcpus=${value} CPUS 2 APPEND maxcpus=${value}
 		EXEC "nproc" EXPECT "${count}" LOG "command line: [^\\n]*${line}")
 endforeach()
+
+# A console that is not there is said, and what there is taken.
+halcyon_guest_test(NAME boot.bad.console APPEND "console=ttyX9,9600 quirk" EXEC "echo here" EXPECT "here"
+	LOG "console=ttyX9,9600 is not here: using tty")
 
 # H1, H2: ids that are neither dense nor in one cluster become 0, 1, 2 …; who does not arrive in time is
 # left off, and if it comes later all the same, it parks.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Which console: console=ttyAMA0 is the first PL011, console=ttyS0 the first 16550; else the device
 // tree's stdout-path, else the first UART that has a driver. A Raspberry Pi's screen shows the log, and is a
-// terminal that nobody types at.
+// terminal that nobody types at: console=tty1 asks for what is there anyhow.
 #include <drivers/bcm2835_fb.h>
 #include <drivers/ns16550.h>
 #include <drivers/pl011.h>
@@ -10,7 +10,6 @@
 #include <hal/console.h>
 #include <hal/dt.h>
 #include <hal/mmio.h>
-#include <lib/string.h>
 #include <uapi/errno.h>
 
 const struct console_ops *hal_console;
@@ -85,44 +84,28 @@ DT_DRIVER(uart, "ns16550", ns16550_probe);
 DT_DRIVER(uart, "snps,dw-apb-uart", ns16550_probe);
 DT_DRIVER(uart, "brcm,bcm2835-aux-uart", bcm2835_aux_probe);
 
-/** The value of the last word console= of the command line is @name. */
-static bool is_chosen(const char *name)
+static void choose_uart(const char *name)
 {
-	static const char key[] = "console=";
-	size_t len = strlen(name);
-	bool is = false;
-	for (const char *at = bootinfo.cmdline; at; at = strchr(at, ' ')) {
-		at += *at == ' ';
-		if (str_has_prefix(at, "-- "))
-			break;
-		if (!str_has_prefix(at, key))
-			continue;
-		const char *value = at + sizeof(key) - 1;
-		is = strncmp(value, name, len) == 0 && strchr(" ,", value[len]);
-	}
-	return is;
-}
-
-static void choose_uart(void)
-{
-	if (is_chosen("ttyAMA0")) {
-		takes_ns16550 = false;
-		dt_probe(DT_CLASS_uart);
-	} else if (is_chosen("ttyS0")) {
-		takes_pl011 = false;
-		dt_probe(DT_CLASS_uart);
-	}
-	takes_pl011 = takes_ns16550 = true;
-	if (hal_console)
-		return;
-	int node = fdt_stdout(&hal_fdt);
+	takes_pl011 = !name || console_is_named(name, "ttyAMA0");
+	takes_ns16550 = !name || console_is_named(name, "ttyS0");
+	int node = name ? -1 : fdt_stdout(&hal_fdt);
 	if (node < 0 || dt_probe_node(DT_CLASS_uart, node) != 0)
 		dt_probe(DT_CLASS_uart);
 }
 
 void hal_console_init(void)
 {
-	choose_uart();
+	const char *at = bootinfo.cmdline, *word, *last = NULL;
+	while ((word = console_next_word(&at))) {
+		if (!console_is_named(word, "tty0") && !console_is_named(word, "tty1"))
+			last = word;
+	}
+	if (last)
+		choose_uart(last);
+	if (!hal_console)
+		choose_uart(NULL);
+	if (last && !(hal_console && console_is_named(last, hal_console->name)))
+		console_warn_missing(last);
 	bcm2835_fb_init();
 	hal_console_other = screen_init(NULL, NULL);
 	hal_console_other_has_log = hal_console_other != NULL;

@@ -7,7 +7,6 @@
 #include <hal/console.h>
 #include <hal/dt.h>
 #include <hal/mmio.h>
-#include <lib/string.h>
 #include <uapi/errno.h>
 
 const struct console_ops *hal_console;
@@ -44,30 +43,17 @@ DT_DRIVER(uart, "ns16550a", ns16550_probe);
 DT_DRIVER(uart, "ns16550", ns16550_probe);
 DT_DRIVER(uart, "snps,dw-apb-uart", ns16550_probe);
 
-/** The value of the last word console= of the command line is @name. */
-static bool is_chosen(const char *name)
-{
-	static const char key[] = "console=";
-	size_t len = strlen(name);
-	bool is = false;
-	for (const char *at = bootinfo.cmdline; at; at = strchr(at, ' ')) {
-		at += *at == ' ';
-		if (str_has_prefix(at, "-- "))
-			break;
-		if (!str_has_prefix(at, key))
-			continue;
-		const char *value = at + sizeof(key) - 1;
-		is = strncmp(value, name, len) == 0 && strchr(" ,", value[len]);
-	}
-	return is;
-}
-
 void hal_console_init(void)
 {
+	const char *at = bootinfo.cmdline, *word, *last = NULL;
+	while ((word = console_next_word(&at)))
+		last = word;
 	hal_console = sbi_console_init();
-	if (!hal_fdt.blob || (hal_console && is_chosen("hvc0")))
+	if (!hal_fdt.blob || (hal_console && last && console_is_named(last, hal_console->name)))
 		return;
 	int node = fdt_stdout(&hal_fdt);
 	if (node < 0 || dt_probe_node(DT_CLASS_uart, node) != 0)
 		dt_probe(DT_CLASS_uart);
+	if (last && !(hal_console && console_is_named(last, hal_console->name)))
+		console_warn_missing(last);
 }

@@ -28,3 +28,11 @@ extern bool hal_console_other_has_log;
 
 /** Choose and initialise. Called first thing in the boot CPU, before upcall_boot(), by the port. */
 void hal_console_init(void);
+
+/** For who chooses: what stands behind the next "console=" among the kernel's words of the command line,
+ *  from *@at on, which moves (first: bootinfo.cmdline). NULL: there are no more. */
+const char *console_next_word(const char **at);
+/** Is @word, up to a comma or a space, @name? */
+bool console_is_named(const char *word, const char *name);
+/** Tell that there is no console @word, and which is used. */
+void console_warn_missing(const char *word);

@@ -10,7 +10,6 @@
 #include <drivers/screen.h>
 #include <hal/bootinfo.h>
 #include <hal/console.h>
-#include <lib/string.h>
 
 #include "pc.h"
 
@@ -29,23 +28,6 @@ static const struct {
 
 static const struct console_ops *screen, *serial;
 
-/** What stands behind the next "console=" of the command line from *@at; NULL at the end. */
-static const char *next_word(const char **at)
-{
-	for (; (*at = strchr(*at, 'c')); (*at)++) {
-		bool is_start = *at == bootinfo.cmdline || (*at)[-1] == ' ';
-		if (is_start && str_has_prefix(*at, "console="))
-			return *at += strlen("console=");
-	}
-	return NULL;
-}
-
-static bool is_word(const char *at, const char *name)
-{
-	char end = at[strnlen(at, strlen(name))];
-	return str_has_prefix(at, name) && (end == 0 || end == ' ' || end == ',');
-}
-
 static void init_serial(unsigned i)
 {
 	serial = ns16550_init_port(uarts[i].port, uarts[i].name, uarts[i].irq);
@@ -54,14 +36,14 @@ static void init_serial(unsigned i)
 /** The console called @word, or NULL. There is one serial console at most. */
 static const struct console_ops *named(const char *word)
 {
-	if (is_word(word, "tty0") || is_word(word, "tty1"))
+	if (console_is_named(word, "tty0") || console_is_named(word, "tty1"))
 		return screen;
 	for (unsigned i = 0; i < array_len(uarts); i++) {
-		if (!is_word(word, uarts[i].name))
+		if (!console_is_named(word, uarts[i].name))
 			continue;
 		if (!serial)
 			init_serial(i);
-		return serial && is_word(word, serial->name) ? serial : NULL;
+		return serial && console_is_named(word, serial->name) ? serial : NULL;
 	}
 	return NULL;
 }
@@ -94,7 +76,7 @@ void hal_console_init(void)
 
 	if (bootinfo.framebuffer.width > 0)
 		screen = screen_init(pc_i8042_init(), bootinfo.framebuffer.is_text ? pc_text_init() : NULL);
-	while ((word = next_word(&at))) {
+	while ((word = console_next_word(&at))) {
 		const struct console_ops *console = named(word);
 		if (console)
 			choose(console);
@@ -103,8 +85,7 @@ void hal_console_init(void)
 	}
 	take_unnamed();
 	if (missing)
-		bootinfo_warn("console=%.16s is not here: using %s", missing,
-			      hal_console ? hal_console->name : "none");
+		console_warn_missing(missing);
 }
 
 void pc_console_route(void)

@@ -2,6 +2,7 @@
 // Lists of ranges from firmware: overlaps, wraps and lists that are too long must neither lose a
 // reservation nor invent memory. Works on the real bootinfo, which is put back afterwards.
 #include <hal/bootinfo.h>
+#include <hal/console.h>
 #include <hal/mmu.h>
 #include <lib/string.h>
 #include <lib/test.h>
@@ -115,5 +116,24 @@ TEST(hal, bootinfo_lists_each_cpu_once)
 	EXPECT_EQ(bootinfo.cpus[0].hwid, 7);
 	EXPECT_EQ(bootinfo.cpus[0].release_addr, 0x1007);
 	EXPECT_EQ(bootinfo.cpus[8].hwid, 8);
+	end();
+}
+
+TEST(hal, console_words_are_found)
+{
+	begin();
+	bootinfo_set_cmdline("xconsole=a console=ttyS1,115200n8 quiet console= console=tty1 -- console=b");
+	const char *at = bootinfo.cmdline, *first = console_next_word(&at), *empty = console_next_word(&at);
+	const char *last = console_next_word(&at);
+	EXPECT(first && console_is_named(first, "ttyS1") && !console_is_named(first, "ttyS"));
+	EXPECT(empty && console_is_named(empty, "") && !console_is_named(empty, "ttyS0"));
+	EXPECT(last && console_is_named(last, "tty1") && !console_is_named(last, "tty10"));
+	EXPECT(!console_next_word(&at)); // the rest is init's
+	bootinfo_set_cmdline("quiet console=hvc0");
+	at = bootinfo.cmdline;
+	last = console_next_word(&at);
+	EXPECT(last && console_is_named(last, "hvc0"));
+	EXPECT(!console_next_word(&at));
+	EXPECT(!console_next_word(&at));
 	end();
 }
