@@ -90,6 +90,13 @@ static err_t make_plan(const struct exec_image *image, uint64_t top, struct plan
 	return plan->bytes > proc_limit(RLIMIT_STACK) / 4 ? -E2BIG : 0;
 }
 
+/** Bytes for user address @at; without any, @bytes may be NULL. */
+static void put(char *block, const struct plan *plan, uint64_t at, const void *bytes, size_t len)
+{
+	if (len)
+		memcpy(block + (at - plan->sp), bytes, len);
+}
+
 /** The whole block, from sp to the top, in kernel memory. */
 static void fill(char *block, const struct exec_image *image, const struct plan *plan)
 {
@@ -100,11 +107,11 @@ static void fill(char *block, const struct exec_image *image, const struct plan 
 	push_pointers(&builder, &image->envp, plan->envp);
 	push_auxv(&builder, image, plan->random, plan->name, plan->platform);
 	random_bytes(block + (plan->random - plan->sp), 16);
-	memcpy(block + (plan->argv - plan->sp), image->argv.text, image->argv.len);
-	memcpy(block + (plan->envp - plan->sp), image->envp.text, image->envp.len);
+	put(block, plan, plan->argv, image->argv.text, image->argv.len);
+	put(block, plan, plan->envp, image->envp.text, image->envp.len);
 	if (platform)
-		memcpy(block + (plan->platform - plan->sp), platform, strlen(platform) + 1);
-	memcpy(block + (plan->name - plan->sp), image->path, strlen(image->path) + 1);
+		put(block, plan, plan->platform, platform, strlen(platform) + 1);
+	put(block, plan, plan->name, image->path, strlen(image->path) + 1);
 }
 
 static err_t map_stack(struct mm_space *space, uint64_t top, size_t bytes)
