@@ -3,6 +3,9 @@
 // one changes. A child is reported once: the report is taken under the same lock.
 #include "internal.h"
 
+#include <object/cred.h>
+#include <proc/inspect.h>
+
 struct search {
 	enum wait_who who;
 	uint32_t id;
@@ -22,11 +25,10 @@ static bool matches(const struct search *search, const struct process *child)
 	}
 }
 
-static void fill(struct wait_result *result, struct process *child, int code, int status)
+static void fill_locked(struct wait_result *result, struct process *child, int code, int status)
 {
 	result->pid = child->pid;
-	uint32_t suid;
-	proc_get_uids(child, &result->uid, &suid);
+	result->uid = process_cred_locked(child)->uid;
 	result->code = code;
 	result->status = status;
 	result->user_time = child->run_ns_dead;
@@ -38,7 +40,9 @@ static bool report_zombie(struct search *search, struct process *child, struct w
 	if (load_acquire(&child->state) != PROCESS_ZOMBIE || !(search->options & WEXITED))
 		return false;
 	int status = child->exit_status;
-	fill(result, child, status & 0x7f ? CLD_KILLED : CLD_EXITED, status);
+	spin_lock(&child->lock);
+	fill_locked(result, child, status & 0x7f ? CLD_KILLED : CLD_EXITED, status);
+	spin_unlock(&child->lock);
 	if (search->options & WNOWAIT)
 		return true;
 	current_process()->child_run_ns +=
@@ -55,9 +59,9 @@ static bool report_stop(const struct search *search, struct process *child,
 	bool is_stop = (search->options & WUNTRACED) && child->stop_signal && child->stop_unreported;
 	bool is_continue = !is_stop && (search->options & WCONTINUED) && child->continue_unreported;
 	if (is_stop)
-		fill(result, child, CLD_STOPPED, (int)(child->stop_signal << 8 | 0x7f));
+		fill_locked(result, child, CLD_STOPPED, (int)(child->stop_signal << 8 | 0x7f));
 	if (is_continue)
-		fill(result, child, CLD_CONTINUED, 0xffff);
+		fill_locked(result, child, CLD_CONTINUED, 0xffff);
 	if (!(search->options & WNOWAIT)) {
 		child->stop_unreported &= !is_stop;
 		child->continue_unreported &= !is_continue;
