@@ -270,10 +270,7 @@ static void reset_signals(struct process *process, struct sighand *fresh)
 	struct thread *self = current_thread();
 	struct sighand *old = process->sighand;
 	spin_lock(&process->lock);
-	for (unsigned i = 0; i < NSIG; i++) {
-		bool is_ignored = old->actions[i].handler == SIG_IGN;
-		fresh->actions[i] = (struct sigaction){.handler = is_ignored ? SIG_IGN : SIG_DFL};
-	}
+	sighand_keep_ignored(fresh, old);
 	process->sighand = fresh;
 	spin_unlock(&process->lock);
 	sighand_put(old);

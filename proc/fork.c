@@ -19,10 +19,12 @@ enum {
 	CLONE_SYSVSEM = 0x40000, CLONE_SETTLS = 0x80000, CLONE_PARENT_SETTID = 0x100000,
 	CLONE_CHILD_CLEARTID = 0x200000, CLONE_DETACHED = 0x400000, CLONE_CHILD_SETTID = 0x1000000
 };
+#define CLONE_CLEAR_SIGHAND 0x100000000ull // of clone3 only
 #define CLONE_KNOWN                                                                                \
 	(CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_VFORK | CLONE_PARENT |          \
 	 CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |                       \
-	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID | CLONE_PIDFD)
+	 CLONE_CHILD_CLEARTID | CLONE_DETACHED | CLONE_CHILD_SETTID | CLONE_PIDFD |                 \
+	 CLONE_CLEAR_SIGHAND)
 #define THREADS_MAX 256
 
 static err_t check_args(const struct clone_args *args)
@@ -35,7 +37,7 @@ static err_t check_args(const struct clone_args *args)
 		return -EINVAL;
 	if ((flags & CLONE_THREAD) && !(flags & CLONE_SIGHAND))
 		return -EINVAL;
-	if ((flags & CLONE_SIGHAND) && !(flags & CLONE_VM))
+	if ((flags & CLONE_SIGHAND) && (!(flags & CLONE_VM) || (flags & CLONE_CLEAR_SIGHAND)))
 		return -EINVAL;
 	if (args->exit_signal > NSIG)
 		return -EINVAL;
@@ -108,6 +110,10 @@ static err_t copy_process(struct process *process, const struct clone_args *args
 	if (args->flags & CLONE_SIGHAND) {
 		process->sighand = parent->sighand;
 		fetch_add_relaxed(&process->sighand->refs, 1);
+	} else if (args->flags & CLONE_CLEAR_SIGHAND) {
+		process->sighand = sighand_create();
+		if (process->sighand)
+			sighand_keep_ignored(process->sighand, parent->sighand);
 	} else {
 		process->sighand = sighand_copy(parent->sighand);
 	}

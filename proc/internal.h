@@ -51,6 +51,8 @@ must_check err_t process_count_inc(void);
 void process_count_dec(void);
 struct sighand *sighand_create(void);
 struct sighand *sighand_copy(struct sighand *from);
+/** @fresh, all defaults, ignores what @from ignores. */
+void sighand_keep_ignored(struct sighand *fresh, struct sighand *from);
 void sighand_put(struct sighand *sighand);
 
 // fork.c: the child of vfork has let go of its parent's address space.

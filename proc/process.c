@@ -134,6 +134,16 @@ struct sighand *sighand_copy(struct sighand *from)
 	return sighand;
 }
 
+void sighand_keep_ignored(struct sighand *fresh, struct sighand *from)
+{
+	spin_lock(&from->lock);
+	for (unsigned i = 0; i < NSIG; i++) {
+		if (from->actions[i].handler == SIG_IGN)
+			fresh->actions[i].handler = SIG_IGN;
+	}
+	spin_unlock(&from->lock);
+}
+
 void sighand_put(struct sighand *sighand)
 {
 	if (fetch_sub_acq_rel(&sighand->refs, 1) == 1)

@@ -58,7 +58,7 @@ SYSCALL0(vfork)
 SYSCALL5(clone, uint64_t, flags, uint64_t, stack, uint64_t, parent_tid, uint64_t, arg3, uint64_t, arg4)
 {
 	struct clone_args args = {
-		.flags = flags & ~0xffull,
+		.flags = (uint32_t)flags & ~0xffu,
 		.exit_signal = flags & 0xff,
 		.stack = stack,
 		.parent_tid = parent_tid,
