@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """One run of QEMU: with the console on the terminal, framed for --exec, or just recorded."""
+import glob
 import os
 import selectors
 import signal
@@ -17,6 +18,48 @@ LINGER_S = 10  # how long a guest may take to power off after its command ended
 TERMINAL = ('-chardev', 'stdio,id=con,mux=on,signal=off', '-serial', 'chardev:con',
             '-mon', 'chardev=con,mode=readline')
 PIPES = ('-chardev', 'stdio,id=con,signal=off', '-serial', 'chardev:con', '-monitor', 'none')
+
+
+def starved_s(pid):
+    """For how long that thread of process @pid which waited most for a processor has done so, in seconds
+    (Linux, sched-stats.rst); 0 where that is not told."""
+    waited = 0
+    for path in glob.glob('/proc/%d/task/*/schedstat' % pid):
+        try:
+            with open(path, encoding='ascii') as file:
+                waited = max(waited, int(file.read().split()[1]))
+        except (OSError, IndexError):  # it has ended; or a kernel without them
+            pass
+    return waited / 1e9
+
+
+class Limit:
+    """A guest has @seconds. Once watch() told its process, they do not count while that waits for a processor:
+    a busy machine takes longer, and nothing else is wrong."""
+
+    def __init__(self, seconds):
+        self.pid = None
+        self.end = time.monotonic() + seconds
+        self.excused = 0
+
+    def watch(self, pid):
+        self.pid = pid
+
+    def renew(self, seconds):
+        self.end = time.monotonic() + seconds
+        self.excused = starved_s(self.pid) if self.pid else 0
+
+    def shorten(self, seconds):
+        if time.monotonic() + seconds < self.end:
+            self.renew(seconds)
+
+    def left(self):
+        """Seconds; none are left for good when it is not more than 0."""
+        if self.pid and time.monotonic() >= self.end:
+            starved = starved_s(self.pid)
+            self.end += starved - self.excused
+            self.excused = starved
+        return self.end - time.monotonic()
 
 
 def interactive(line, timeout=None):
@@ -40,16 +83,19 @@ def record(line, timeout, until=None):
     """Boot without input and keep the console. @until: end as soon as these bytes appeared.
     Returns (QEMU's status or None when time ran out, the console's bytes)."""
     console = bytearray()
-    deadline = time.monotonic() + timeout
+    limit = Limit(timeout)
     with _spawn(line, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT) as process:
+        limit.watch(process.pid)
         try:
             with selectors.DefaultSelector() as ready:
                 ready.register(process.stdout, selectors.EVENT_READ)
                 while True:
-                    left = deadline - time.monotonic()
-                    if left <= 0 or not ready.select(left):
+                    left = limit.left()
+                    if left <= 0:
                         return None, bytes(console)
+                    if not ready.select(left):
+                        continue
                     data = os.read(process.stdout.fileno(), 65536)
                     if not data:
                         return process.wait(), bytes(console)
@@ -64,14 +110,15 @@ class Framed:
     """A run with --exec: the guest's streams on ours, its log kept, its status ours."""
 
     def __init__(self, line, stdin=0, stdout=1, stderr=2, timeout=None,
-                 shown=None):
+                 shown=None, is_patient=True):
         """@stdin may be None: an input that is at its end. @shown: lines of the log with these bytes go
-        to standard error at once."""
+        to standard error at once. @is_patient: see Limit."""
         self.shown = shown
         self.line = line
         self.sinks = {framing.OUT: stdout, framing.ERR: stderr}
         self.stdin = stdin if stdin is not None and _is_open(stdin) else None
-        self.deadline = None if timeout is None else time.monotonic() + timeout
+        self.limit = Limit(float('inf') if timeout is None else timeout)
+        self.is_patient = is_patient
         self.decoder = framing.Decoder()
         self.log = bytearray()
         self.status = None
@@ -86,6 +133,8 @@ class Framed:
         """Returns the command's status, or FAILED; then .why says what happened."""
         with _spawn(self.line, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                     stderr=subprocess.PIPE) as process:
+            if self.is_patient:
+                self.limit.watch(process.pid)
             try:
                 self._loop(process)
             except BrokenPipeError:
@@ -104,13 +153,12 @@ class Framed:
             ready.register(process.stderr, selectors.EVENT_READ, self._complaint)
             while ready.get_map().get(process.stdout.fileno()):
                 self._watch(ready, process)
-                wait = None
-                if self.deadline is not None:
-                    wait = self.deadline - time.monotonic()
-                    if wait <= 0:
-                        if self.status is None:
-                            self.why = 'the time is up'
-                        return
+                left = self.limit.left()
+                if left <= 0:
+                    if self.status is None:
+                        self.why = 'the time is up'
+                    return
+                wait = None if left == float('inf') else left
                 for key, _ in ready.select(wait):
                     key.data(ready, key.fileobj)
 
@@ -162,8 +210,7 @@ class Framed:
                 self.is_ready = True
             elif kind == 'exit':
                 self.status = value & 0xff
-                linger = time.monotonic() + LINGER_S
-                self.deadline = min(self.deadline or linger, linger)
+                self.limit.shorten(LINGER_S)
             elif kind == framing.LOG:
                 self._keep_log(value)
             else:

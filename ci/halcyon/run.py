@@ -61,7 +61,8 @@ def boot(args, kernel, initrd, scratch, shares=()):
              % (kernel.parent / 'halcyon.elf').relative_to(BUILD.parent))
     if not is_framed:
         return guest.interactive(line, args.timeout)
-    run = guest.Framed(line, timeout=args.timeout, shown=b'] trace: ' if args.strace else None)
+    run = guest.Framed(line, timeout=args.timeout, shown=b'] trace: ' if args.strace else None,
+                       is_patient=False)
     status = run.run()
     if run.why:
         os.write(2, bytes(run.log))

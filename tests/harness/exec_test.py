@@ -5,9 +5,11 @@ streams, the status or the ending of `./halcyon run --exec`."""
 import os
 import pathlib
 import random
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 import unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -64,6 +66,35 @@ class Endings(unittest.TestCase):
         status, _, _, framed = play('hang', timeout=1)
         self.assertEqual((status, framed.why), (125, 'the time is up'))
         self.assertIn(b'about to hang', framed.log)
+
+    def test_time_without_a_processor_does_not_count(self):
+        """The process under watch tells of 1 s more that it waited at each look, for 5 looks."""
+        limit, told = guest.Limit(0), iter((1, 2, 3, 4, 5))
+        limit.watch(os.getpid())
+        kept, guest.starved_s = guest.starved_s, lambda pid: next(told, 5)
+        try:
+            for _ in range(5):
+                self.assertGreater(limit.left(), 0.5)
+                limit.end -= 1
+            self.assertLessEqual(limit.left(), 0)
+            limit.renew(0.5)  # what was waited before this does not count again
+            limit.end -= 1
+            self.assertLessEqual(limit.left(), 0)
+        finally:
+            guest.starved_s = kept
+
+    @unittest.skipUnless(os.path.exists('/proc/self/schedstat'), 'this kernel does not tell')
+    def test_waiting_for_a_processor_is_seen(self):
+        """More processes than processors that do nothing else: some of each one's time is waited."""
+        code = 'import time; e = time.time() + 1\nwhile time.time() < e: pass\ninput()'
+        busy = [subprocess.Popen([sys.executable, '-c', code], stdin=subprocess.PIPE)
+                for _ in range(2 * os.cpu_count() + 1)]
+        time.sleep(1.5)
+        waited = [guest.starved_s(process.pid) for process in busy]
+        for process in busy:
+            process.communicate(b'\n')
+        self.assertGreater(sum(waited), 0.5)
+        self.assertEqual(guest.starved_s(busy[0].pid), 0)  # it has ended
 
     def test_a_reader_that_goes_away_stops_the_guest(self):
         reader, writer = os.pipe()
