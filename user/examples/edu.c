@@ -165,6 +165,7 @@ enum outcome { UNUSED, DONE, REPORTED };
 /** What clients and supervisor share. Each request has a counter of its own. */
 struct record {
 	uint32_t next; // counter
+	uint32_t done; // requests
 	uint32_t is_over;
 	int64_t worst_us; // that a client waited
 	uint8_t outcome[COUNTERS];
@@ -190,6 +191,8 @@ static void count_until_over(struct record *record, int endpoint)
 			exit(1);
 		}
 		record->outcome[n] = status == 0 ? DONE : REPORTED;
+		if (status == 0)
+			__atomic_fetch_add(&record->done, 1, __ATOMIC_RELEASE);
 		int64_t took = now_us() - start, worst = __atomic_load_n(&record->worst_us, __ATOMIC_RELAXED);
 		while (took > worst && !__atomic_compare_exchange_n(&record->worst_us, &worst, took, false,
 								    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
@@ -218,7 +221,7 @@ static int judge(const struct record *record, unsigned kills)
 	       (long long)record->worst_us / 1000);
 	if (record->next >= COUNTERS)
 		printf("the counters did not suffice\n");
-	return wrong || of[DONE] < kills / 10 || record->next >= COUNTERS;
+	return wrong || of[DONE] < kills / 4 || record->next >= COUNTERS;
 }
 
 /** The counters begin at 0, whoever counted before. */
@@ -253,7 +256,12 @@ static int test(unsigned kills)
 	}
 	srand(1);
 	for (unsigned i = 0; i < kills; i++) {
+		uint32_t done = __atomic_load_n(&record->done, __ATOMIC_ACQUIRE);
 		pid_t driver = start_driver(endpoint);
+		// Some get through a request, however slow the machine is.
+		while (i % 4 == 0 && __atomic_load_n(&record->done, __ATOMIC_ACQUIRE) == done &&
+		       waitpid(driver, &status, WNOHANG) == 0)
+			sleep_us(1000);
 		sleep_us(rand() % 500000); // two transfers take 200 ms
 		kill(driver, SIGKILL);
 		waitpid(driver, &status, 0);
