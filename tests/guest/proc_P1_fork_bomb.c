@@ -58,8 +58,13 @@ static void check_all(void)
 		char c;
 		for (int i = 0; i < 4; i++)
 			CHECK_IS(read(full[0], &c, 1), 1);
-		CHECK(fork() == -1 && errno == EAGAIN);
+		// What earlier programs left behind may go just now.
+		pid_t more[16];
+		int more_count = fork_all(more, 16);
+		CHECK(more_count < 16);
 		close(ends[1]);
+		for (int i = 0; i < more_count; i++)
+			CHECK_CHILD(more[i]);
 		for (int i = 0; i < 4; i++)
 			CHECK_CHILD(forkers[i]);
 		close(ends[0]), close(full[0]), close(full[1]);
@@ -67,7 +72,7 @@ static void check_all(void)
 	}
 	printf("%d and %d processes were born\n", sums[0], sums[1]);
 	CHECK(sums[0] > 900 && sums[0] <= 1024);
-	CHECK(sums[0] == sums[1]);
+	CHECK(sums[1] >= sums[0]); // more, when something else has ended since
 }
 
 static void *wait_for_end(void *arg)
@@ -75,6 +80,20 @@ static void *wait_for_end(void *arg)
 	char c;
 	(void)!read(*(int *)arg, &c, 1);
 	return NULL;
+}
+
+/** A thread counts until it is gone, which is a little after it was joined. */
+static void wait_until_alone(void)
+{
+	char text[2048];
+	ssize_t len;
+	do {
+		int fd = open("/proc/self/status", O_RDONLY);
+		len = read(fd, text, sizeof(text) - 1);
+		CHECK(fd >= 0 && len > 0);
+		text[len] = '\0';
+		close(fd);
+	} while (!strstr(text, "\nThreads:\t1\n"));
 }
 
 static void check_threads(void)
@@ -94,6 +113,7 @@ static void check_threads(void)
 		close(ends[1]);
 		for (int i = 0; i < count; i++)
 			CHECK_IS(pthread_join(threads[i], NULL), 0);
+		wait_until_alone();
 		close(ends[0]);
 	}
 }
