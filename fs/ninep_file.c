@@ -292,6 +292,7 @@ static const struct mm_object_ops object_ops = {
 	.put = put_ref,
 	.describe = describe,
 	.get_resident = get_resident,
+	.reports_writes = true, // nobody writes into a page once it was read
 };
 
 void ninep_file_init(struct ninep_node *node)

@@ -70,7 +70,7 @@ TEST(fs, ninep_lying_data)
 	ninep_session_close(&session);
 }
 
-/** An honest server of a folder (ino 1) with a folder "d" (2) that has a file "f" (3). It counts. */
+/** An honest server of a folder (ino 1) with a folder "d" (2) that has a file "f" (3), which holds "code". It counts. */
 static struct {
 	unsigned asked[256]; // by the type of the question
 	unsigned fids; // that are somebody's
@@ -109,7 +109,16 @@ static uint32_t serve_getattr(const uint8_t *question, uint8_t *answer)
 	answer[21] = ino == 3 ? 0244 : 0355;
 	answer[22] = ino == 3 ? 0201 : 0101;
 	answer[33] = 1; // nlink
+	answer[49] = 4; // size
 	return 153;
+}
+
+static uint32_t serve_read(const uint8_t *question, uint8_t *answer)
+{
+	bool is_begin = number(question + 4, 4) == 0;
+	answer[0] = is_begin ? 4 : 0;
+	memcpy(answer + 4, "code", 4);
+	return 4u + answer[0];
 }
 
 static int64_t serve(struct ninep_channel *channel, const void *out, uint32_t out_len, void *in, uint32_t in_size)
@@ -134,6 +143,12 @@ static int64_t serve(struct ninep_channel *channel, const void *out, uint32_t ou
 		break;
 	case NINEP_GETATTR:
 		len = serve_getattr(question + 7, answer + 7);
+		break;
+	case NINEP_LOPEN:
+		len = 17;
+		break;
+	case NINEP_READ:
+		len = serve_read(question + 7, answer + 7);
 		break;
 	case NINEP_CLUNK:
 		server.fids--;
@@ -160,6 +175,7 @@ TEST(fs, ninep_keeps_names)
 	struct fs_at place = at("/t/m");
 	fs_test_init();
 	ninep_channel_register(&channel);
+	memset(&server, 0, sizeof(server));
 	server.has_file = true;
 	EXPECT_EQ(t_mkdir("/t/m"), 0);
 	EXPECT_EQ(fs_mount("honest", &place, "9p", 0, NULL), 0);
@@ -178,4 +194,36 @@ TEST(fs, ninep_keeps_names)
 	EXPECT_EQ(fs_umount(&place, 0), 0);
 	EXPECT_EQ(server.fids, 0);
 	list_remove(&channel.node); // it is not for ever
+}
+
+/** If this fails, each mapping of a program's page makes all CPUs forget their instructions: on RISC-V a call of the
+ *  firmware, which asks each CPU. */
+TEST(fs, ninep_code_is_synchronised_once)
+{
+	static struct ninep_channel channel = {.tag = "program", .request = serve};
+	struct fs_at place = at("/t/m");
+	struct mm_map_request request = {.size = HAL_PAGE_SIZE, .flags = HAL_PROT_READ | HAL_PROT_EXEC};
+	struct frame *frame;
+	vaddr_t addr;
+	err_t err;
+	fs_test_init();
+	ninep_channel_register(&channel);
+	memset(&server, 0, sizeof(server));
+	server.has_file = true;
+	EXPECT_EQ(t_mkdir("/t/m"), 0);
+	EXPECT_EQ(fs_mount("program", &place, "9p", 0, NULL), 0);
+	struct file *file = t_open("/t/m/d/f", O_RDONLY, &err);
+	EXPECT(file && file->ops->mmap_object(file, false, &request.object) == 0);
+	struct mm_space *space = mm_space_create();
+	EXPECT_EQ(mm_map(space, &request, &addr), 0);
+	EXPECT_EQ(mm_space_pin(space, addr, false, &frame), 0);
+	EXPECT(memcmp(frame_direct(frame), "code", 5) == 0);
+	EXPECT(load_relaxed(&frame->flags) & FRAME_CODE_SYNCED);
+	frame_put(frame);
+	mm_space_put(space);
+	request.object->ops->put(request.object);
+	file_put(file);
+	EXPECT_EQ(fs_umount(&place, 0), 0);
+	EXPECT_EQ(server.fids, 0);
+	list_remove(&channel.node);
 }
