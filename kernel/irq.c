@@ -151,7 +151,12 @@ void upcall_irq_exit(struct trapframe *tf)
 {
 	struct hal_percpu *cpu = hal_percpu();
 	cpu->irq_depth--;
-	if (cpu->irq_depth > 0 || !hal_tf_is_user(tf))
+	if (cpu->irq_depth > 0)
+		return;
+	bool is_user = hal_tf_is_user(tf);
+	if (unlikely(cpu->is_sample_due))
+		upcall_sample(is_user);
+	if (!is_user)
 		return;
 	quiesce_report(); // what was interrupted held nothing
 	exit_user_work(tf);

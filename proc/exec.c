@@ -309,10 +309,14 @@ static void set_names(struct process *process, struct exec_image *image)
 static void swap_space(struct exec_image *image)
 {
 	struct thread *self = current_thread();
+	struct process *process = self->proc.process;
 	struct mm_space *old = self->mm.space;
-	spin_lock(&self->proc.process->lock); // proc/inspect.c
+	spin_lock(&process->lock); // proc/inspect.c
+	if (old)
+		usage_note_space_locked(process, old);
 	self->mm.space = image->space;
-	spin_unlock(&self->proc.process->lock);
+	process->counted = (struct mm_faults){0};
+	spin_unlock(&process->lock);
 	image->space = NULL;
 	irqflags_t flags = hal_irq_save();
 	mm_space_activate(self->mm.space);
@@ -424,6 +428,7 @@ static err_t become_init(struct process *process)
 	process->sighand = sighand_create();
 	if (!self->object.fds || !self->fs.context || !process->sighand)
 		return -ENOMEM;
+	memcpy(process->limits, proc_default_limits, sizeof(process->limits));
 	process->pid = process->sid = pid;
 	process_get(process); // the tree's
 	self->proc.process = process;
@@ -446,6 +451,8 @@ err_t proc_exec_init(const char *path, const char *const argv[], const char *con
 {
 	struct exec_image *image = kzalloc(sizeof(*image));
 	struct process *process = proc_init_process ? proc_init_process : process_create();
+	if (!proc_init_process)
+		sched_start_samples();
 	if (!image || !process)
 		return -ENOMEM;
 	err_t err = proc_init_process ? 0 : become_init(process);

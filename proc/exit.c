@@ -91,6 +91,8 @@ static void drop_shared(struct thread *self)
 		fs_context_put(context);
 	spin_lock(&process->lock);
 	struct mm_space *space = self->mm.space;
+	if (space && (process->is_exiting || process->thread_count == 1))
+		usage_note_space_locked(process, space);
 	self->mm.space = NULL;
 	spin_unlock(&process->lock);
 	if (space)
@@ -248,7 +250,7 @@ static bool leave_process(struct thread *self, struct process *process)
 	spin_lock(&process->lock);
 	list_remove(&self->proc.node);
 	signal_flush(&self->proc.sigqueue, &self->proc.sigpending);
-	process->run_ns_dead += sched_cpu_time(self);
+	usage_thread_ends_locked(process, self);
 	bool is_last = --process->thread_count == 0;
 	struct cred *cred = self->object.cred;
 	self->object.cred = NULL;

@@ -180,6 +180,7 @@ static err_t publish(struct thread *child, struct process *process, uint64_t fla
 		list_push_back(&process->threads, &child->proc.node);
 		process->thread_count = 1;
 		process->leader = child;
+		process->counted = mm_count_faults(child->mm.space); // perhaps the parent's
 		process->parent = flags & CLONE_PARENT ? self->parent : self;
 		process->sid = self->sid;
 		process->tty = self->tty;

@@ -119,6 +119,14 @@ void posix_timers_send_due(void); // in that thread
 /** A timer's signal leaves the queue: its overrun, and the next period begins. Process lock held. */
 void posix_timer_taken_locked(struct process *process, struct siginfo *info);
 
+extern const struct rlimit proc_default_limits[RLIMIT_COUNT]; // of PID 1
+
+// usage.c. Process locked.
+void usage_add(struct proc_usage *sum, const struct proc_usage *more);
+/** @process is about to let go of @space, its present one, or somebody wants to know. */
+void usage_note_space_locked(struct process *process, struct mm_space *space);
+void usage_thread_ends_locked(struct process *process, struct thread *thread);
+
 // user.c: threads by real user id.
 void user_init(void);
 /** @child is the caller's user's. -EAGAIN: that one has RLIMIT_NPROC, -ENOMEM. */

@@ -57,6 +57,11 @@ static nsec_t now_of(struct posix_timer *t)
 {
 	if (t->spec.clock == PROC_CLOCK_PROCESS_CPU)
 		return process_cpu_time(t->process);
+	if (t->spec.clock == PROC_CLOCK_PROCESS_USER) {
+		struct proc_usage usage, children;
+		proc_get_usage(t->process, &usage, &children);
+		return usage.times.user;
+	}
 	if (t->spec.clock == PROC_CLOCK_THREAD_CPU) {
 		struct thread *thread = thread_find(t->spec.tid);
 		nsec_t now = thread ? sched_cpu_time(thread) : 0;
@@ -440,7 +445,10 @@ void proc_drop_all_timers(struct process *process)
 /** The timer @id of @process, made if it is not there; with a reference. NULL: no memory, or it ends. */
 static struct posix_timer *own_timer(struct process *process, int id, int signo)
 {
-	const struct proc_timer_spec spec = {.clock = PROC_CLOCK_PROCESS_CPU, .signo = signo};
+	const struct proc_timer_spec spec = {
+		.clock = signo == SIGVTALRM ? PROC_CLOCK_PROCESS_USER : PROC_CLOCK_PROCESS_CPU,
+		.signo = signo,
+	};
 	struct posix_timer *fresh = timer_make(process, &spec);
 	if (!fresh)
 		return NULL;

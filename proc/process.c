@@ -51,7 +51,7 @@ void process_count_dec(void)
 	fetch_sub_release(&process_count, 1);
 }
 
-static const struct rlimit default_limits[RLIMIT_COUNT] = {
+const struct rlimit proc_default_limits[RLIMIT_COUNT] = {
 	[RLIMIT_CPU] = {UNLIMITED, UNLIMITED},
 	[RLIMIT_FSIZE] = {UNLIMITED, UNLIMITED},
 	[RLIMIT_DATA] = {UNLIMITED, UNLIMITED},
@@ -68,11 +68,13 @@ static const struct rlimit default_limits[RLIMIT_COUNT] = {
 	[RLIMIT_RTTIME] = {UNLIMITED, UNLIMITED},
 };
 
+/** Without limits, which the caller copies. */
 struct process *process_create(void)
 {
-	struct process *process = slab_alloc_zeroed(process_cache);
+	struct process *process = slab_alloc(process_cache);
 	if (!process)
 		return NULL;
+	memset(process, 0, offsetof(struct process, limits));
 	atomic_init(&process->refs, 1);
 	spin_init(&process->lock);
 	list_init(&process->threads);
@@ -85,7 +87,6 @@ struct process *process_create(void)
 	sched_waitq_init(&process->child_wait);
 	sched_waitq_init(&process->stop_wait);
 	sched_waitq_init(&process->exec_wait);
-	memcpy(process->limits, default_limits, sizeof(process->limits));
 	process->exit_signal = SIGCHLD;
 	process->dumpable = 1;
 	process->start_time = time_now();

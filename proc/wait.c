@@ -31,8 +31,8 @@ static void fill_locked(struct wait_result *result, struct process *child, int c
 	result->uid = process_cred_locked(child)->uid;
 	result->code = code;
 	result->status = status;
-	result->user_time = child->run_ns_dead;
-	result->system_time = 0;
+	proc_get_usage_locked(child, &result->usage);
+	usage_add(&result->usage, &child->children_usage);
 }
 
 static bool report_zombie(struct search *search, struct process *child, struct wait_result *result)
@@ -45,8 +45,7 @@ static bool report_zombie(struct search *search, struct process *child, struct w
 	spin_unlock(&child->lock);
 	if (search->options & WNOWAIT)
 		return true;
-	current_process()->child_run_ns +=
-		child->run_ns_dead + child->child_run_ns;
+	usage_add(&current_process()->children_usage, &result->usage);
 	process_unlink_locked(child);
 	search->reaped = child;
 	return true;

@@ -165,6 +165,7 @@ noreturn_fn void hotplug_leave(struct runq *rq)
 {
 	spin_lock(&rq->lock);
 	runq_disarm_slice(rq);
+	sample_stop(rq);
 	spin_unlock(&rq->lock);
 	frame_drain_this_cpu();
 	upcall_leave_space();

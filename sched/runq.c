@@ -19,11 +19,12 @@ void runq_init(struct runq *rq, cpuid_t cpu, struct thread *idle)
 	rq->prev = idle;
 	timer_init(&rq->slice_timer, slice_fired);
 	deadline_init_queue(rq);
+	sample_init(rq);
 	for (unsigned i = 0; i < RT_PRIORITIES; i++)
 		list_init(&rq->rt[i]);
 	for (unsigned i = 0; i < BANDS; i++)
 		rq->fair[i].home = cpu * BANDS + i;
-	rq->charge_stamp = rq->start_ticks = rq->load_next = hal_clock_read();
+	rq->charge_stamp = rq->start_ticks = rq->load_next = rq->event_next = hal_clock_read();
 }
 
 uint32_t thread_own_rank(const struct thread *thread)

@@ -62,7 +62,12 @@ struct runq {
 	uint64_t latency[SCHED_LATENCY_BUCKETS];
 	uint64_t kernel_ticks; // of threads without a user address space, idle too
 	uint64_t start_ticks;
-	uint64_t load_next; // ticks when the load is sampled next
+	uint64_t event_next; // ticks when a switch has to call runq_event(): the least of the next two
+	uint64_t load_next; // when the load is sampled next
+	uint64_t sample_next; // when sample_timer is to be set; never while it is
+	struct timer sample_timer;
+	uint64_t sample_period, sample_switches; // sample.c
+	struct sched_samples samples; // of threads with a user address space
 	uint64_t load[3];
 };
 DECLARE_PERCPU(struct runq, runq);
@@ -278,7 +283,17 @@ void hotplug_return(struct runq *rq);
 extern unsigned sched_idle_polls;
 noreturn_fn void idle_loop(void);
 
+// sample.c
+void sample_init(struct runq *rq);
+/** Set the timer of the next sample. Own CPU, locked. */
+void sample_arm(struct runq *rq, uint64_t now);
+/** The CPU of @rq goes off. */
+void sample_stop(struct runq *rq);
+
 // stats.c
+/** Whatever is due at rq->event_next, at a switch of @rq's own CPU. */
+void runq_event(struct runq *rq, uint64_t now);
+/** The same for the load alone; any CPU. */
 void load_sample(struct runq *rq, uint64_t now);
 extern unsigned latency_shift; // ticks of one unit of the latency histogram, as a power of two
 void latency_init(void);

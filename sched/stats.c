@@ -31,6 +31,15 @@ void load_sample(struct runq *rq, uint64_t now)
 	}
 }
 
+void runq_event(struct runq *rq, uint64_t now)
+{
+	if (now >= rq->load_next)
+		load_sample(rq, now);
+	if (now >= rq->sample_next)
+		sample_arm(rq, now);
+	rq->event_next = min(rq->load_next, rq->sample_next);
+}
+
 unsigned latency_shift;
 
 void latency_init(void)
@@ -128,23 +137,37 @@ static uint64_t run_ticks(struct thread *thread, uint64_t now)
 	return ticks;
 }
 
-nsec_t sched_cpu_time(struct thread *thread)
+/** And, unless @times is NULL, how it divides. */
+static nsec_t cpu_time(struct thread *thread, struct sched_times *times)
 {
 	irqflags_t flags = hal_irq_save();
 	struct runq *rq = runq_lock_of(thread);
-	uint64_t ticks = run_ticks(thread, hal_clock_read());
+	nsec_t total = time_from_ticks(run_ticks(thread, hal_clock_read()));
+	if (times) {
+		sched_divide_time(total, &thread->sched.samples, &thread->sched.shown);
+		*times = thread->sched.shown;
+	}
 	spin_unlock(&rq->lock);
 	hal_irq_restore(flags);
-	return time_from_ticks(ticks);
+	return total;
 }
 
-/** The most that each was shown to be, in ticks (lock of the run queue). The time since a thread's last
- *  switch counts as user time, but as system time afterwards if the thread lets its address space go
- *  meanwhile: programs must not see time run backward. */
-struct shown_times {
-	uint64_t user, system;
-};
-static DEFINE_PERCPU(struct shown_times, shown_times);
+nsec_t sched_cpu_time(struct thread *thread)
+{
+	return cpu_time(thread, NULL);
+}
+
+struct sched_times sched_cpu_times(struct thread *thread)
+{
+	struct sched_times times;
+	(void)cpu_time(thread, &times);
+	return times;
+}
+
+/** What was shown of programs, in ticks (lock of the run queue). The time since a thread's last switch
+ *  is its program's, but not afterwards if the thread lets its address space go meanwhile: programs must
+ *  not see time run backward. */
+static DEFINE_PERCPU(struct sched_times, program_times);
 
 void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats)
 {
@@ -164,9 +187,8 @@ void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats)
 		idle += running;
 	else if (!current->mm.space)
 		system += running;
-	struct shown_times *shown = cpu_ptr(shown_times, cpu);
-	shown->system = max(shown->system, system);
-	shown->user = max(shown->user, total - min(total, idle + system));
+	struct sched_times *programs = cpu_ptr(program_times, cpu);
+	sched_divide_time(total - min(total, idle + system), &rq->samples, programs);
 	*stats = (struct sched_cpu_stats){
 		.switches_voluntary = rq->switches_voluntary,
 		.switches_involuntary = rq->switches_involuntary,
@@ -174,8 +196,8 @@ void sched_get_cpu_stats(cpuid_t cpu, struct sched_cpu_stats *stats)
 		.steals = rq->steals,
 		.ipis = load_relaxed(&rq->ipis),
 		.idle_time = time_from_ticks(idle),
-		.system_time = time_from_ticks(shown->system),
-		.user_time = time_from_ticks(shown->user),
+		.system_time = time_from_ticks(system + programs->system),
+		.user_time = time_from_ticks(programs->user),
 		.ipc_blocks = rq->ipc_blocks,
 		.ready = load_relaxed(&rq->ready_count) & ~OUT_OF_SERVICE,
 	};

@@ -152,8 +152,8 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 	runq_charge(rq, prev, now);
 	if (reason == SWITCH_YIELD && unlikely(is_deadline(prev)))
 		deadline_yield(prev);
-	if (unlikely(now >= rq->load_next))
-		load_sample(rq, now);
+	if (unlikely(now >= rq->event_next))
+		runq_event(rq, now);
 	count_time(rq, prev, now);
 	struct thread *next = choose_next(rq, prev, reason);
 	if (next) {

@@ -120,19 +120,20 @@ SYSCALL1(exit_group, int, code)
 }
 
 /** Linux's struct rusage: two times and 14 numbers. */
-static err_t put_rusage(uaddr_t at, nsec_t user, nsec_t system, uint64_t faults, uint64_t voluntary,
-			uint64_t involuntary)
+static err_t put_rusage(uaddr_t at, const struct proc_usage *usage)
 {
-	int64_t out[18] = {
-		(int64_t)(user / NSEC_PER_SEC), (int64_t)(user % NSEC_PER_SEC / 1000),
-		(int64_t)(system / NSEC_PER_SEC), (int64_t)(system % NSEC_PER_SEC / 1000)};
-	out[8] = (int64_t)faults;
-	out[16] = (int64_t)voluntary;
-	out[17] = (int64_t)involuntary;
+	nsec_t user = usage->times.user, system = usage->times.system;
+	uint64_t out[18] = {user / NSEC_PER_SEC, user % NSEC_PER_SEC / 1000, system / NSEC_PER_SEC,
+			    system % NSEC_PER_SEC / 1000};
+	out[4] = usage->peak_pages << (HAL_PAGE_SHIFT - 10);
+	out[8] = usage->faults - usage->major_faults;
+	out[9] = usage->major_faults;
+	out[16] = usage->voluntary;
+	out[17] = usage->involuntary;
 	return mm_copy_out(at, out, sizeof(out));
 }
 
-// Partly: struct rusage has the times only; __WALL, __WCLONE and __WNOTHREAD change nothing.
+// Partly: __WALL, __WCLONE and __WNOTHREAD change nothing.
 SYSCALL4(wait4, int32_t, pid, uaddr_t, status_at, uint32_t, options, uaddr_t, rusage_at)
 {
 	struct wait_result result;
@@ -146,7 +147,7 @@ SYSCALL4(wait4, int32_t, pid, uaddr_t, status_at, uint32_t, options, uaddr_t, ru
 		return err;
 	if (status_at && abi_put32(status_at, (uint32_t)result.status))
 		return -EFAULT;
-	if (rusage_at && put_rusage(rusage_at, result.user_time, result.system_time, 0, 0, 0))
+	if (rusage_at && put_rusage(rusage_at, &result.usage))
 		return -EFAULT;
 	return result.pid;
 }
@@ -204,7 +205,7 @@ SYSCALL5(waitid, uint32_t, idtype, uint32_t, id, uaddr_t, info_at, uint32_t, opt
 		err = mm_copy_out(info_at, siginfo, sizeof(siginfo));
 	}
 	if (!err && rusage_at)
-		err = put_rusage(rusage_at, result.user_time, result.system_time, 0, 0, 0);
+		err = put_rusage(rusage_at, &result.usage);
 	return err;
 }
 
@@ -255,29 +256,30 @@ SYSCALL3(get_robust_list, uint32_t, pid, uaddr_t, head_at, uaddr_t, len_at)
 	return 0;
 }
 
-// Partly: all CPU time counts as user time; ru_maxrss and I/O counts are 0.
+// Partly: the faults of RUSAGE_THREAD are the process's; no block I/O is counted.
 SYSCALL2(getrusage, int, who, uaddr_t, at)
 {
+	enum { RUSAGE_CHILDREN = -1, RUSAGE_SELF = 0, RUSAGE_THREAD = 1 };
 	struct thread *self = current_thread();
-	struct process *process = self->proc.process;
-	uint64_t voluntary = self->sched.switches_voluntary,
-		 involuntary = self->sched.switches_involuntary;
-	if (who == 1) // RUSAGE_THREAD
-		return put_rusage(at, sched_cpu_time(self), 0, 0, voluntary, involuntary);
-	if (who == 0)
-		return put_rusage(at, process_cpu_time(process), 0, process->minor_faults, voluntary,
-				  involuntary);
-	if (who == -1)
-		return put_rusage(at, process->child_run_ns, 0, 0, 0, 0);
-	return -EINVAL;
+	struct proc_usage usage, children;
+	if (who < RUSAGE_CHILDREN || who > RUSAGE_THREAD)
+		return -EINVAL;
+	proc_get_usage(self->proc.process, &usage, &children);
+	if (who == RUSAGE_THREAD) {
+		usage.times = sched_cpu_times(self);
+		usage.voluntary = self->sched.switches_voluntary;
+		usage.involuntary = self->sched.switches_involuntary;
+	}
+	return put_rusage(at, who == RUSAGE_CHILDREN ? &children : &usage);
 }
 
-// Partly: all CPU time counts as user time.
 SYSCALL1(times, uaddr_t, at)
 {
-	struct process *process = current_process();
-	int64_t ticks[4] = {(int64_t)(process_cpu_time(process) / (NSEC_PER_SEC / 100)), 0,
-			    (int64_t)(process->child_run_ns / (NSEC_PER_SEC / 100)), 0};
+	enum { TICK = NSEC_PER_SEC / 100 };
+	struct proc_usage usage, children;
+	proc_get_usage(current_process(), &usage, &children);
+	int64_t ticks[4] = {(int64_t)(usage.times.user / TICK), (int64_t)(usage.times.system / TICK),
+			    (int64_t)(children.times.user / TICK), (int64_t)(children.times.system / TICK)};
 	if (at && mm_copy_out(at, ticks, sizeof(ticks)))
 		return -EFAULT;
 	return (int64_t)(time_now() / (NSEC_PER_SEC / 100));

@@ -278,7 +278,6 @@ SYSCALL2(getitimer, uint32_t, which, uaddr_t, at)
 	return put_itimer(at, setting.value, setting.interval);
 }
 
-// Partly: ITIMER_VIRTUAL counts the time in the kernel, too.
 SYSCALL3(setitimer, uint32_t, which, uaddr_t, new_at, uaddr_t, old_at)
 {
 	struct linux_timeval in[2] = {{0, 0}, {0, 0}};

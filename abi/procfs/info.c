@@ -159,7 +159,7 @@ static void copy_signals(struct procfs_info *info, struct process *process)
 static void copy_thread(struct procfs_info *info, struct thread *thread)
 {
 	strlcpy(info->name, thread->name, sizeof(info->name));
-	info->thread_time = sched_cpu_time(thread);
+	info->thread_times = sched_cpu_times(thread);
 	info->pending = thread->proc.sigpending;
 	info->blocked = thread->proc.sigmask;
 	info->policy = thread->sched.policy;
@@ -192,7 +192,7 @@ static void copy_process(void *arg, struct process *process)
 {
 	struct copy *copy = arg;
 	struct procfs_info *info = copy->info;
-	struct thread *thread = find_thread(process, copy->id->tid), *other;
+	struct thread *thread = find_thread(process, copy->id->tid);
 	copy->is_alive = thread || copy->id->tid == process->pid;
 	*info = (struct procfs_info){
 		.pid = process->pid,
@@ -207,15 +207,12 @@ static void copy_process(void *arg, struct process *process)
 		.is_exiting = process->is_exiting,
 		.dumpable = process->dumpable,
 		.no_new_privs = process->no_new_privs,
-		.minor_faults = process->minor_faults,
 		.start = process->start_time,
-		.run_time = process->run_ns_dead,
-		.child_run_time = process->child_run_ns,
+		.children = process->children_usage,
 		.rss_limit = process->limits[RLIMIT_RSS].current,
 	};
 	strlcpy(info->name, process->name, sizeof(info->name));
-	list_for_each_entry(other, &process->threads, proc.node)
-		info->run_time += sched_cpu_time(other);
+	proc_get_usage_locked(process, &info->usage);
 	copy_cred(info, thread ? cred_of(thread) : process_cred_locked(process));
 	copy_signals(info, process);
 	if (thread)

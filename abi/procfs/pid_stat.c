@@ -24,7 +24,7 @@ static void get_sizes(const struct view_id *id, struct sizes *sizes)
 	sched_read_lock(&space->lock);
 	*sizes = (struct sizes){
 		.total = space->total_pages,
-		.resident = load_relaxed(&space->resident_pages),
+		.resident = mm_resident_pages(space),
 		.data = space->data_pages,
 		.locked = space->locked_pages,
 		.code_start = space->code_start,
@@ -70,9 +70,13 @@ static err_t show_stat(struct text *out, const struct view_id *id, bool is_task)
 	bool may_see = view_id_may_trace(id);
 	text_printf(out, "%u (%s) %c %u %u %u %u %d", info.tid, info.name, info.state, info.ppid,
 		    info.pgid, info.sid, info.tty_number, info.tty_pgid ? (int)info.tty_pgid : -1);
-	text_printf(out, " %u %llu 0 0 0 %llu 0 %llu 0 %d %d %u 0 %llu %llu %llu %llu", 0u,
-		    (ull)info.minor_faults, (ull)ticks(is_task ? info.thread_time : info.run_time),
-		    (ull)ticks(info.child_run_time), priority_of(&info), info.nice,
+	const struct proc_usage *usage = &info.usage, *children = &info.children;
+	const struct sched_times *times = is_task ? &info.thread_times : &usage->times;
+	text_printf(out, " 0 %llu %llu %llu %llu %llu %llu %llu %llu", (ull)(usage->faults - usage->major_faults),
+		    (ull)(children->faults - children->major_faults), (ull)usage->major_faults, (ull)children->major_faults,
+		    (ull)ticks(times->user), (ull)ticks(times->system), (ull)ticks(children->times.user),
+		    (ull)ticks(children->times.system));
+	text_printf(out, " %d %d %u 0 %llu %llu %llu %llu", priority_of(&info), info.nice,
 		    info.thread_count ? info.thread_count : 1, (ull)ticks(info.start),
 		    (ull)sizes.total << HAL_PAGE_SHIFT, (ull)sizes.resident, (ull)info.rss_limit);
 	text_printf(out, " %llu %llu %llu %llu %llu", (ull)(may_see ? sizes.code_start : 1),
@@ -122,7 +126,7 @@ static void put_kib(struct text *out, const char *label, uint64_t pages)
 	text_printf(out, "%s:\t%8llu kB\n", label, (ull)pages << (HAL_PAGE_SHIFT - 10));
 }
 
-static void put_memory(struct text *out, const struct view_id *id)
+static void put_memory(struct text *out, const struct view_id *id, uint64_t peak)
 {
 	struct sizes sizes;
 	get_sizes(id, &sizes);
@@ -132,7 +136,7 @@ static void put_memory(struct text *out, const struct view_id *id)
 	put_kib(out, "VmSize", sizes.total);
 	put_kib(out, "VmLck", sizes.locked);
 	put_kib(out, "VmPin", 0);
-	put_kib(out, "VmHWM", sizes.resident);
+	put_kib(out, "VmHWM", peak);
 	put_kib(out, "VmRSS", sizes.resident);
 	put_kib(out, "VmData", sizes.data);
 	put_kib(out, "VmStk", sizes.stack);
@@ -178,7 +182,7 @@ err_t procfs_show_status(struct text *out, const struct view_id *id)
 	for (uint32_t i = 0; i < info.group_count; i++)
 		text_printf(out, "%u ", info.groups[i]);
 	text_printf(out, "\n");
-	put_memory(out, id);
+	put_memory(out, id, info.usage.peak_pages);
 	text_printf(out, "Threads:\t%u\n", info.thread_count ? info.thread_count : 1);
 	put_signals(out, &info);
 	put_capabilities(out, &info);

@@ -59,8 +59,9 @@ struct procfs_info {
 	int exit_status;
 	uint32_t is_exiting, dumpable, no_new_privs;
 	uint32_t tty_number, tty_pgid; // 0 = none
-	uint64_t minor_faults;
-	nsec_t start, run_time, thread_time, child_run_time;
+	nsec_t start;
+	struct proc_usage usage, children; // of the process
+	struct sched_times thread_times;
 	uint64_t pending, shared_pending, blocked, ignored, caught; // signals
 	uint64_t signals_queued, signals_max;
 	uint32_t policy, rt_priority, cpu;

@@ -48,17 +48,24 @@ void sync_code(const struct mm_area *area, struct frame *frame)
 		fetch_or_acq_rel(&frame->flags, FRAME_CODE_SYNCED);
 }
 
-/** Put @frame, whose reference becomes the mapping's, into the empty @entry, or drop it. */
-static inline void install(struct mm_space *space, pte_t *entry, vaddr_t va, pte_t leaf,
-			   struct frame *frame)
+/** Put @frame, whose reference becomes the mapping's, into the empty @entry, or drop it: false. The
+ *  caller counts. */
+static always_inline bool place(pte_t *entry, vaddr_t va, pte_t leaf, struct frame *frame)
 {
 	pte_t none = hal_pte_none();
 	if (unlikely(!pte_cas(entry, &none, leaf_at(leaf, frame_paddr(frame))))) {
 		frame_put(frame);
-		return;
+		return false;
 	}
-	fetch_add_relaxed(&space->resident_pages, 1);
 	hal_mmu_sync_new(va);
+	return true;
+}
+
+static inline void install(struct mm_space *space, pte_t *entry, vaddr_t va, pte_t leaf,
+			   struct frame *frame)
+{
+	if (likely(place(entry, va, leaf, frame)))
+		fetch_add_relaxed(&space->pages_in, 1);
 }
 
 static always_inline err_t fault_anonymous(struct mm_space *space, const struct mm_area *area,
@@ -157,6 +164,7 @@ static bool map_resident(struct fault *fault)
 	unsigned at = (unsigned)((fault->va - start) >> HAL_PAGE_SHIFT);
 	area->object->ops->get_resident(area->object, page_index(area, start), count, frames);
 	pte_t leaf = read_leaf(area);
+	unsigned placed = 0;
 	for (unsigned i = 0; i < count; i++) {
 		// The window lies within one leaf table: its entries are neighbours.
 		pte_t *entry = fault->entry + i - at;
@@ -167,8 +175,11 @@ static bool map_resident(struct fault *fault)
 			continue;
 		}
 		sync_code(area, frames[i]);
-		install(fault->space, entry, start + i * HAL_PAGE_SIZE, leaf, frames[i]);
+		placed += place(entry, start + i * HAL_PAGE_SIZE, leaf, frames[i]);
 	}
+	fetch_add_relaxed(&fault->space->pages_in, placed);
+	if (placed > 1)
+		fetch_add_relaxed(&fault->space->pages_around, placed - 1);
 	return frames[at] != NULL;
 }
 
@@ -192,6 +203,8 @@ static err_t wait_for_page(struct fault *fault)
 	uint64_t index = page_index(fault->area, fault->va);
 	uint32_t changes = load_relaxed(&space->changes);
 	uint32_t unmaps = load_acquire(&object->unmaps);
+	if (!object->ops->is_memory)
+		fetch_add_relaxed(&space->major_faults, 1);
 	object->ops->get(object);
 	sched_read_unlock(&space->lock);
 	struct frame *frame = NULL;
@@ -248,7 +261,7 @@ static err_t upgrade_shared(struct fault *fault, pte_t old)
 	// Unmapped, the page is fetched again, for writing.
 	if (pte_cas(fault->entry, &old, hal_pte_none())) {
 		tlb_flush_page(fault->space, fault->va);
-		fetch_sub_release(&fault->space->resident_pages, 1);
+		fetch_add_release(&fault->space->pages_out, 1);
 		frame_put(entry_frame(old));
 	}
 	return wait_for_page(fault);

@@ -134,7 +134,7 @@ struct mm_space *mm_space_fork(struct mm_space *parent)
 	sched_write_lock(&child->lock);
 	copy_settings(child, parent);
 	err_t err = copy_areas(&copy);
-	store_relaxed(&child->resident_pages, copy.pages);
+	store_relaxed(&child->pages_out, -copy.pages); // resident without a fault
 	if (copy.has_protected)
 		tlb_flush_range(parent, 0, HAL_USER_TOP);
 	sched_write_unlock(&child->lock);

@@ -145,12 +145,14 @@ void gather_init(struct mm_gather *gather, struct mm_space *space)
 
 void gather_finish(struct mm_gather *gather)
 {
-	if (gather->space && gather->start + HAL_PAGE_SIZE == gather->end)
+	if (gather->space && gather->start + HAL_PAGE_SIZE == gather->end) {
 		tlb_flush_page(gather->space, gather->start);
-	else if (gather->space && gather->start < gather->end)
+	} else if (gather->space && gather->start < gather->end) {
+		mm_note_peak(gather->space);
 		tlb_flush_range(gather->space, gather->start, gather->end);
+	}
 	if (gather->space && gather->count)
-		fetch_sub_release(&gather->space->resident_pages, gather->count);
+		fetch_add_release(&gather->space->pages_out, gather->count);
 	for (unsigned i = 0; i < gather->count; i++)
 		frame_put(gather->frames[i]);
 	gather_init(gather, gather->space);

@@ -23,6 +23,8 @@
 	(hal_explore_point(p), atomic_fetch_add_explicit((p), (v), memory_order_relaxed))
 #define fetch_add_acq_rel(p, v)                                                                    \
 	(hal_explore_point(p), atomic_fetch_add_explicit((p), (v), memory_order_acq_rel))
+#define fetch_add_release(p, v)                                                                    \
+	(hal_explore_point(p), atomic_fetch_add_explicit((p), (v), memory_order_release))
 #define fetch_sub_release(p, v)                                                                    \
 	(hal_explore_point(p), atomic_fetch_sub_explicit((p), (v), memory_order_release))
 #define fetch_sub_acq_rel(p, v)                                                                    \

@@ -22,6 +22,7 @@ struct hal_percpu {
 	uint32_t has_fpu; // floating-point unit is on and holds current's state
 	uintptr_t arch[6]; // the backend's own
 	uintptr_t mm[3]; // mm/space's: which address space the MMU is set to (mm/space_inline.h)
+	uint32_t is_sample_due; // the end of this interrupt calls upcall_sample()
 };
 
 /** This CPU's head. */

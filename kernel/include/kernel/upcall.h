@@ -35,6 +35,8 @@ struct trapframe *upcall_current_frame(void);
 bool upcall_has_pending_work(void);
 /** sched: a kernel thread that runs @fn(NULL); panics when there is no memory. Boot only. */
 void upcall_spawn(const char *name, void (*fn)(void *));
+/** sched: an interrupt in which is_sample_due was set ends; it came in user mode or not. */
+void upcall_sample(bool is_user);
 /** sched: sleep until @deadline; in the reclaim thread, or until upcall_wake_reclaim(). */
 void upcall_sleep_until(nsec_t deadline);
 void upcall_wake_reclaim(void);

@@ -13,7 +13,7 @@ TEST(mm, map_touch_unmap)
 	EXPECT_EQ(t_get(space, at + 4 * PAGE), 0);
 	EXPECT_EQ(t_store(space, at, 7), 0);
 	EXPECT_EQ(t_get(space, at), 7);
-	EXPECT_EQ(atomic_load(&space->resident_pages), 2);
+	EXPECT_EQ(mm_resident_pages(space), 2);
 	EXPECT_EQ(space->total_pages, 5);
 	EXPECT_EQ(mm_unmap(space, at + PAGE, 3 * PAGE), 0);
 	EXPECT_EQ(t_area_count(space), 2);
@@ -23,7 +23,7 @@ TEST(mm, map_touch_unmap)
 	EXPECT_EQ(t_load(space, at - PAGE, &value), -EFAULT);
 	EXPECT_EQ(mm_unmap(space, at, 5 * PAGE), 0);
 	EXPECT_EQ(space->total_pages, 0);
-	EXPECT_EQ(atomic_load(&space->resident_pages), 0);
+	EXPECT_EQ(mm_resident_pages(space), 0);
 	EXPECT_EQ(t_load(space, at, &value), -EFAULT);
 	// Mapped again, it is zero.
 	EXPECT_EQ(t_map(space, at, PAGE, RW), at);
@@ -297,7 +297,7 @@ TEST(mm, advise_drops_pages)
 	EXPECT_EQ(mm_advise(space, at + 1, PAGE, 4), -EINVAL);
 	EXPECT_EQ(mm_incore(space, at, 5 * PAGE, vec), -ENOMEM);
 	EXPECT_EQ(mm_populate(space, at, 4 * PAGE, true), 0);
-	EXPECT_EQ(atomic_load(&space->resident_pages), 4);
+	EXPECT_EQ(mm_resident_pages(space), 4);
 	EXPECT_EQ(mm_populate(space, at, 5 * PAGE, true), -ENOMEM);
 	mm_space_put(space);
 }

@@ -187,7 +187,7 @@ static void check_accounts(struct model *model)
 		last = info.end;
 		resident += info.resident_pages;
 	}
-	EXPECT_EQ(atomic_load(&model->space->resident_pages), resident);
+	EXPECT_EQ(mm_resident_pages(model->space), resident);
 }
 
 TEST(mm, space_agrees_with_a_model)

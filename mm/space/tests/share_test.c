@@ -176,7 +176,7 @@ TEST(mm, shared_file_mapping_writes_the_file)
 	EXPECT_EQ(mm_protect(space, at, 4 * PAGE, RW), 0);
 	EXPECT_EQ(t_store(space, at, 3), 0);
 	EXPECT_EQ(file.write_gets, 3);
-	EXPECT_EQ(atomic_load(&space->resident_pages), 2);
+	EXPECT_EQ(mm_resident_pages(space), 2);
 	mm_space_put(space);
 	t_file_destroy(&file);
 }
@@ -188,10 +188,10 @@ TEST(mm, one_fault_maps_the_neighbours)
 	struct mm_space *space = mm_space_create();
 	vaddr_t at = t_map_object(space, 0x40000000, 40 * PAGE, R | X, &file.object, 0);
 	EXPECT_EQ(t_get(space, at + 20 * PAGE), 0xf11e0014);
-	EXPECT_EQ(atomic_load(&space->resident_pages), 16);
+	EXPECT_EQ(mm_resident_pages(space), 16);
 	EXPECT_EQ(file.gets, 0);
 	EXPECT_EQ(t_get(space, at + 39 * PAGE), 0xf11e0027);
-	EXPECT_EQ(atomic_load(&space->resident_pages), 24);
+	EXPECT_EQ(mm_resident_pages(space), 24);
 	for (unsigned i = 16; i < 40; i++)
 		EXPECT_EQ(t_get(space, at + i * PAGE), 0xf11e0000 + i);
 	mm_space_put(space);

@@ -6,7 +6,8 @@
 
 struct process;
 
-enum proc_clock { PROC_CLOCK_MONOTONIC, PROC_CLOCK_REALTIME, PROC_CLOCK_PROCESS_CPU, PROC_CLOCK_THREAD_CPU };
+enum proc_clock { PROC_CLOCK_MONOTONIC, PROC_CLOCK_REALTIME, PROC_CLOCK_PROCESS_CPU,
+		  PROC_CLOCK_PROCESS_USER, PROC_CLOCK_THREAD_CPU };
 enum proc_timer_notify { PROC_TIMER_SIGNAL, PROC_TIMER_NONE, PROC_TIMER_THREAD };
 
 struct proc_timer_spec {
@@ -30,7 +31,7 @@ must_check err_t proc_timer_get(uint32_t id, struct proc_timer_setting *setting)
 must_check int64_t proc_timer_overrun(uint32_t id);
 must_check err_t proc_timer_delete(uint32_t id);
 
-/** setitimer's ITIMER_VIRTUAL 1 and ITIMER_PROF 2, both of all CPU time. -ENOMEM. */
+/** setitimer's ITIMER_VIRTUAL 1, of user time, and ITIMER_PROF 2. -ENOMEM. */
 must_check err_t proc_set_cpu_itimer(int which, const struct proc_timer_setting *wanted,
 				     struct proc_timer_setting *old);
 void proc_get_cpu_itimer(int which, struct proc_timer_setting *setting);

@@ -4,8 +4,10 @@
 
 #include <kernel/lock.h>
 #include <lib/list.h>
+#include <mm/space.h>
 #include <object/cred.h>
 #include <proc/part.h>
+#include <proc/usage.h>
 #include <sched/mutex.h>
 #include <sched/thread.h>
 #include <uapi/signal.h>
@@ -69,14 +71,15 @@ struct process {
 	uint32_t child_events; // changes of children so far (child_wait.lock)
 	struct sched_waitq stop_wait; // stopped threads sleep here
 	struct sched_waitq exec_wait; // exec waits for the other threads here
-	struct rlimit limits[RLIMIT_COUNT]; // p
 	struct file *exe; // holds a reference (p)
 	struct cred *cred; // its last thread's, when that has left; NULL: root (p)
 	char name[16]; // comm
 	uint32_t exit_signal; // to the parent, normally SIGCHLD
 	nsec_t run_ns_dead; // CPU time of threads that ended (p)
-	uint64_t child_run_ns; // of reaped children (p)
-	uint64_t minor_faults;
+	struct sched_samples gone_samples; // theirs (p)
+	struct proc_usage gone; // of what is gone; its times are those that were last shown (p)
+	struct mm_faults counted; // so many of its address space's are in `gone` (p)
+	struct proc_usage children_usage; // of reaped children (tree lock)
 	nsec_t start_time;
 	struct sched_mutex alarm_lock;
 	struct alarm *alarm; // ITIMER_REAL, NULL until first used (alarm_lock)
@@ -86,6 +89,7 @@ struct process {
 	uint32_t dumpable, no_new_privs, pdeath_signal, child_subreaper;
 	int oom_score_adj; // kept for /proc; nothing is killed by it (p)
 	struct tty *tty; // controlling terminal (tree lock)
+	struct rlimit limits[RLIMIT_COUNT]; // p; last, for process_create() leaves them alone
 };
 enum process_state { PROCESS_ALIVE, PROCESS_ZOMBIE, PROCESS_DEAD };
 
@@ -124,7 +128,7 @@ enum { WNOHANG = 1, WUNTRACED = 2, WSTOPPED = 2, WEXITED = 4, WCONTINUED = 8, WN
 struct wait_result {
 	uint32_t pid, uid;
 	int status, code; // wait status; CLD_*
-	nsec_t user_time, system_time;
+	struct proc_usage usage; // the child's and its children's
 };
 enum wait_who { WAIT_ANY, WAIT_PID, WAIT_PGID };
 /** 0 with result->pid == 0: WNOHANG and nothing yet. -ECHILD, -EINTR. */

@@ -75,6 +75,15 @@ void sched_get_affinity(struct thread *thread, struct cpuset *cpus);
 must_check err_t sched_copy_params(struct thread *child, struct thread *parent);
 /** CPU time of a thread so far, running or not. */
 nsec_t sched_cpu_time(struct thread *thread);
+/** From now on samples tell how much of programs' time the kernel took; before, it all counts as theirs.
+ *  Once, before the first program starts. */
+void sched_start_samples(void);
+/** Divide @total as @samples say; *@shown is the result of the last time for the same thread or process
+ *  and becomes this one's: neither part ever shrinks. */
+void sched_divide_time(nsec_t total, const struct sched_samples *samples, struct sched_times *shown);
+/** User and system time of @thread. */
+struct sched_times sched_cpu_times(struct thread *thread);
+void sched_add_samples(struct sched_samples *sum, const struct sched_samples *more);
 
 #define SCHED_LATENCY_LINEAR 16u // buckets of one unit each; then one for each power of two
 #define SCHED_LATENCY_BUCKETS 32u

@@ -33,6 +33,14 @@ enum sched_policy {
 	SCHED_NORMAL = 0, SCHED_FIFO = 1, SCHED_RR = 2, SCHED_BATCH = 3, SCHED_IDLE = 5, SCHED_DEADLINE = 6
 };
 
+/** CPU time of which a sample says where it was spent: a weight in ns, not the time itself (sample.c). */
+struct sched_samples {
+	_Atomic uint64_t user, system;
+};
+struct sched_times {
+	nsec_t user, system;
+};
+
 /** The scheduler's own part. rq = lock of the run queue of the thread's CPU; own = only the CPU that
  *  runs the thread. */
 struct sched_part {
@@ -70,6 +78,8 @@ struct sched_part {
 	// Deadline class (deadline.c)
 	struct deadline *deadline; // NULL = never had a reservation
 	uint64_t deadline_key; // its place in BAND_DEADLINE (rq)
+	struct sched_samples samples; // of its CPU time (own)
+	struct sched_times shown; // (rq)
 };
 
 struct thread {

@@ -13,7 +13,7 @@ struct hal_context {
 };
 
 /** Offset from GS of TSS.rsp0, from which SYSCALL and interrupts take the stack. */
-#define X86_GS_RSP0 136
+#define X86_GS_RSP0 144
 
 static inline struct trapframe *hal_stack_trapframe(vaddr_t stack_top)
 {

@@ -56,12 +56,41 @@ struct mm_space {
 	uint64_t total_pages, locked_pages; // mapped by areas (l)
 	uint64_t data_pages; // of them private and writable: RLIMIT_DATA (l)
 	_Atomic uint32_t changes; // bumped by every change of areas: a fault that slept looks again
-	_Atomic uint64_t resident_pages;
+	_Atomic uint64_t pages_in, pages_out; // ever; the difference is resident
+	_Atomic uint64_t pages_around; // of them came in along with another: no faults of their own
+	_Atomic uint64_t major_faults; // that waited for a file's contents
+	_Atomic uint64_t peak_pages; // resident, as of the last large unmap
 	uint64_t limit_as_pages, limit_data_pages, limit_stack; // RLIMIT_AS, _DATA, _STACK copies
 	// what exec laid out, for /proc/PID/{cmdline,environ,auxv,stat,exe}
 	vaddr_t arg_start, arg_end, env_start, env_end, stack_top, code_start, code_end;
 	vaddr_t auxv_start, auxv_end;
 };
+
+static inline uint64_t mm_resident_pages(struct mm_space *space)
+{
+	uint64_t out = load_acquire(&space->pages_out); // what went out has come in before
+	return load_relaxed(&space->pages_in) - out;
+}
+
+/** Before pages go: remember the most that were resident. */
+static inline void mm_note_peak(struct mm_space *space)
+{
+	uint64_t now = mm_resident_pages(space);
+	if (now > load_relaxed(&space->peak_pages))
+		store_relaxed(&space->peak_pages, now);
+}
+
+struct mm_faults {
+	uint64_t all, major;
+};
+/** Since the space was made. Each time that pages came in is one; copies of pages that fork shared are
+ *  not counted. */
+static inline struct mm_faults mm_count_faults(struct mm_space *space)
+{
+	uint64_t around = load_relaxed(&space->pages_around);
+	return (struct mm_faults){load_relaxed(&space->pages_in) - around,
+				  load_relaxed(&space->major_faults)};
+}
 
 /** Areas of all spaces together: tests balance their books with it. */
 uint64_t mm_areas_in_use(void);
