@@ -67,7 +67,7 @@ static void drop_reply_right(struct thread *server)
 
 void ipc_thread_exit(void)
 {
-	ipc_args_end();
+	ipc_args_thread_exit();
 	drop_reply_right(current_thread());
 	irqflags_t flags = hal_irq_save();
 	ipc_serve(NULL);
@@ -336,7 +336,7 @@ static void hand_to_receiver(struct endpoint *ep, struct thread *receiver, uint6
 	store_relaxed(&receiver->ipc.state, IPC_CLAIMED);
 	store_relaxed(&self->ipc.endpoint, ep);
 	if (self->ipc.args)
-		ipc_args_block(self);
+		ipc_args_await_reply(self);
 	store_relaxed(&self->ipc.state, IPC_AWAITING_REPLY);
 	store_release(&self->ipc.server, receiver);
 	await_reply(ep, receiver);

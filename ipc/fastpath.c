@@ -6,7 +6,8 @@
 //
 // Both are entered from entry code with interrupts off and the frame saved; what they return is the
 // frame to restore. The message goes from frame to frame. No allocation, no reference count, no user
-// memory, no run queue, and of locks only the endpoint's, which is free or else it is the slow path.
+// memory, no run queue, and of locks only the endpoint's, which is free or else it is the slow path. A call with a
+// long message goes on in longpath.c.
 //
 // Long functions on purpose: they are read, and counted, from top to bottom.
 #include "internal.h"
@@ -21,23 +22,10 @@ static no_inline struct upcall_resume slow_path(struct trapframe *tf)
 	return (struct upcall_resume){tf, NULL};
 }
 
-/** @next is a blocked thread of the user kind that may run here, now, instead of @self. */
-static always_inline bool may_switch_to(struct hal_percpu *cpu, struct thread *self, struct thread *next)
+/** A call of more than registers. */
+static no_inline struct upcall_resume call_long(struct trapframe *tf)
 {
-	return sched_direct_ok(cpu, self, next) && mm_space_is_fast(cpu, next->mm.space) &&
-	       !load_relaxed(&next->pending);
-}
-
-/** Run @next here instead of @prev, which is in the user kind from now on: everything but the frame,
- *  which entry code swaps. */
-static always_inline struct upcall_resume switch_to(struct hal_percpu *cpu, struct thread *prev,
-						    struct thread *next)
-{
-	hal_context_set_user(&prev->context);
-	if (next->mm.space != prev->mm.space)
-		mm_space_activate_fast(cpu, next->mm.space);
-	hal_context_swap_tls(&prev->context, &next->context);
-	return (struct upcall_resume){next->tf, &prev->on_cpu};
+	return ipc_call_long(tf);
 }
 
 struct upcall_resume upcall_ipc_call(struct trapframe *tf)
@@ -48,7 +36,7 @@ struct upcall_resume upcall_ipc_call(struct trapframe *tf)
 	struct grant *_Atomic *slots = load_dependent(&self->object.fds->slots);
 
 	if (unlikely(fd >= fd_array_of(slots)->size || !ipc_tag_is_valid(tag)))
-		return slow_path(tf);
+		return call_long(tf);
 	struct grant *grant = load_dependent(&slots[fd]);
 	if (unlikely(!grant || !grant_allows(grant, OBJECT_ENDPOINT | IPC_RIGHT_SEND)))
 		return slow_path(tf);
@@ -57,7 +45,7 @@ struct upcall_resume upcall_ipc_call(struct trapframe *tf)
 		return slow_path(tf);
 	struct list *first = ep->receivers.next;
 	struct thread *server = list_entry(first, struct thread, ipc.node);
-	if (unlikely(first == &ep->receivers || !may_switch_to(cpu, self, server))) {
+	if (unlikely(first == &ep->receivers || !ipc_may_switch_to(cpu, self, server, 0))) {
 		spin_unlock(&ep->lock);
 		return slow_path(tf);
 	}
@@ -81,7 +69,7 @@ struct upcall_resume upcall_ipc_call(struct trapframe *tf)
 	// Who has set `pending` since we looked finds it RUNNING, if not in its operation any more.
 	store_release(&server->ipc.state, IPC_IDLE);
 	spin_unlock(&ep->lock);
-	return switch_to(cpu, self, server);
+	return ipc_switch_to(cpu, self, server);
 }
 
 struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
@@ -103,7 +91,7 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 	// callers lent is given back (inherit.c); a closed endpoint has no servers.
 	if (unlikely(load_relaxed(&self->ipc.serves_fast) != ep || !list_is_empty(&ep->senders) || !list_is_empty(&ep->receivers) ||
 		     ep->is_notified || !load_relaxed(&grant->rights) ||
-		     !may_switch_to(cpu, self, caller))) {
+		     !ipc_may_switch_to(cpu, self, caller, 0))) {
 		spin_unlock(&ep->lock);
 		return slow_path(tf);
 	}
@@ -126,5 +114,5 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 	sched_direct_switch(cpu, self, caller);
 	store_release(&caller->ipc.state, IPC_IDLE); // as above
 	spin_unlock(&ep->lock);
-	return switch_to(cpu, self, caller);
+	return ipc_switch_to(cpu, self, caller);
 }

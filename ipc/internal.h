@@ -96,6 +96,32 @@ static always_inline void ipc_wake_direct(struct thread *next)
  *  it is not as simple, and nothing has happened. Does not return if it switches. Interrupts on before, off afterwards. */
 bool ipc_send_direct(struct trapframe *tf);
 
+// ---- fastpath.c, longpath.c -----------------------------------------------------------------------
+
+/** @next is a blocked thread of the user kind that may run here, now, instead of @self, and has nothing to look at
+ *  first but @known. */
+static always_inline bool ipc_may_switch_to(struct hal_percpu *cpu, struct thread *self, struct thread *next,
+					uint32_t known)
+{
+	return sched_direct_ok(cpu, self, next) && mm_space_is_fast(cpu, next->mm.space) &&
+	       load_relaxed(&next->pending) == known;
+}
+
+/** Run @next here instead of @prev, which is in the user kind from now on: everything but the frame,
+ *  which entry code swaps. */
+static always_inline struct upcall_resume ipc_switch_to(struct hal_percpu *cpu, struct thread *prev,
+						    struct thread *next)
+{
+	hal_context_set_user(&prev->context);
+	if (next->mm.space != prev->mm.space)
+		mm_space_activate_fast(cpu, next->mm.space);
+	hal_context_swap_tls(&prev->context, &next->context);
+	return (struct upcall_resume){next->tf, &prev->on_cpu};
+}
+
+/** upcall_ipc_call() of what is perhaps a call with a long message, the slow path included. */
+struct upcall_resume ipc_call_long(struct trapframe *tf);
+
 // ---- inherit.c ------------------------------------------------------------------------------------
 
 /** Give @server the rank that its callers have now, or take it back; and whom it waits for, and so on. No
@@ -159,8 +185,13 @@ static inline nsec_t ipc_deadline(const struct thread *thread)
 	return thread->ipc.args ? thread->ipc.args->block.deadline : NSEC_NEVER;
 }
 
+/** The same where current waits for the reply to a request that was taken: a block that has nothing more
+ *  to say ends. */
+void ipc_args_await_reply(struct thread *self);
 /** current's operation has ended. */
 void ipc_args_end(void);
+/** current ends or execs. */
+void ipc_args_thread_exit(void);
 /** The same for @thread, which is blocked and the caller's to complete; it does the rest itself if a timer was
  *  set, which may be running. */
 void ipc_args_end_for(struct thread *thread);

@@ -23,6 +23,40 @@ static struct fdtable *fds;
 static void (*beside)(void *);
 static unsigned realtime; // bit i: body i goes before the others
 
+static bool has_memory;
+static char *memory[USERS_MAX];
+
+void explore_with_memory(void)
+{
+	has_memory = true;
+}
+
+char *explore_user_memory(unsigned i)
+{
+	return memory[i];
+}
+
+/** The page stays where it is when it is unmapped: the object is never let go. */
+static void map_memory(unsigned i, struct mm_space *space)
+{
+	struct mm_object *object = mm_object_create_anon(1);
+	struct mm_map_request request = {
+		.addr = EXPLORE_MEMORY,
+		.size = HAL_PAGE_SIZE,
+		.is_fixed = true,
+		.object = object,
+		.flags = HAL_PROT_READ | HAL_PROT_WRITE | MM_SHARED,
+		.max_prot = HAL_PROT_READ | HAL_PROT_WRITE,
+	};
+	struct frame *frame;
+	vaddr_t at;
+
+	if (!object || object->ops->get_page(object, 0, true, &frame) || mm_map(space, &request, &at) ||
+	    mm_populate(space, at, HAL_PAGE_SIZE, true))
+		panic("no memory for a scenario");
+	memory[i] = frame_direct(frame);
+}
+
 struct fdtable *explore_user_fds(void)
 {
 	return fds;
@@ -87,6 +121,8 @@ static void start(unsigned i, cpuid_t cpu)
 
 	if (!thread || !stack || !(thread->mm.space = mm_space_create()))
 		panic("no memory for a scenario");
+	if (has_memory)
+		map_memory(i, thread->mm.space);
 	hal_tf_init_user(thread->tf, (uintptr_t)user_main, (uintptr_t)stack + HOST_USER_STACK_SIZE);
 	hal_tf_set_call_arg(thread->tf, 0, i);
 	fdtable_get(fds);

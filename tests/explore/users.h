@@ -21,5 +21,11 @@ void explore_beside(void (*fn)(void *));
 /** In a setup: the bodies of the bit mask @bodies have a real-time priority. */
 void explore_realtime(unsigned bodies);
 
+/** In a setup: every body has a page of memory, present, at EXPLORE_MEMORY of its space. */
+#define EXPLORE_MEMORY 0x400000ul
+void explore_with_memory(void);
+/** Body @i's, as the kernel maps it. */
+char *explore_user_memory(unsigned i);
+
 /** The thread that runs body @i, for scenarios that interrupt it. */
 struct thread *explore_user_thread(unsigned i);

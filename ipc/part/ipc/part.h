@@ -62,4 +62,5 @@ struct ipc_part {
 	/** The argument block of the present operation, NULL = none. Others look at it only while the
 	 *  thread is blocked and theirs: off the queue, or their word in `server` replaced. */
 	struct ipc_args *args;
+	struct ipc_args *args_memory; // kept from the first one to the thread's end
 };

@@ -77,3 +77,24 @@ static inline void mm_space_activate_fast(struct hal_percpu *this_cpu, struct mm
 	hal_mmu_activate(mm_space_token(space, tag));
 	store_release(&cpu->space, space);
 }
+
+/** Where the page of @va can be written, as by its mapping; false: not without a fault. @space is locked for reading
+ *  or writing: such a page stays, as faults replace only what cannot be written. */
+static always_inline bool mm_writable_page(struct mm_space *space, vaddr_t va, char **page)
+{
+	pte_t *entry;
+	if (unlikely(!pagetable_find(&space->table, va, &entry)))
+		return false;
+	// The bits that say "writable" and "device", from entries that differ in nothing else.
+	unsigned prot = HAL_PROT_READ | HAL_PROT_WRITE, device = prot | HAL_PROT_DEVICE;
+	uint64_t memory = hal_pte_leaf(0, prot, 0).bits;
+	uint64_t differ = (memory ^ hal_pte_leaf(0, HAL_PROT_READ, 0).bits) |
+			  (memory ^ hal_pte_leaf(0, device, 0).bits) |
+			  (memory ^ hal_pte_leaf(0, device | HAL_PROT_COMBINE, 0).bits);
+	pte_t pte = pte_load(entry);
+	if (unlikely(!hal_pte_is_present(pte) || ((pte.bits ^ memory) & differ)))
+		return false;
+	frame_written(frame_of(hal_pte_paddr(pte)));
+	*page = hal_direct(hal_pte_paddr(pte));
+	return true;
+}

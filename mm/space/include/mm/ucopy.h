@@ -5,6 +5,7 @@
 
 #include <hal/cpu.h>
 #include <hal/mmu.h>
+#include <hal/percpu.h>
 #include <hal/uaccess.h>
 #include <lib/types.h>
 #include <uapi/errno.h>
@@ -15,6 +16,17 @@ typedef uint64_t uaddr_t; // an address that user space gave: never dereferenced
 static inline bool mm_user_range_ok(uaddr_t addr, size_t len)
 {
 	return len <= HAL_USER_TOP && addr <= HAL_USER_TOP - len;
+}
+
+/** Between the two no fault of a user copy is resolved: it ends at what is not mapped already. So it does not
+ *  sleep, and a spinning lock may be held. Interrupts off; no lock is taken in between. */
+static inline void mm_faults_off(struct hal_percpu *cpu)
+{
+	cpu->irq_depth++; // as in an interrupt handler (kernel/trap.c)
+}
+static inline void mm_faults_on(struct hal_percpu *cpu)
+{
+	cpu->irq_depth--;
 }
 
 // 0 or -EFAULT. Here, because most lengths are known where they are called.
