@@ -306,6 +306,15 @@ static void apply_limit(struct process *process, unsigned resource)
 		fs_set_size_limit(value);
 }
 
+/** May current see and set another's limits? As Linux: if all its ids are ours (lock held). */
+static bool may_limit(struct process *process)
+{
+	const struct cred *own = cred_current(), *its = process_cred_locked(process);
+	return process == current_process() || cred_has_cap(own, CAP_SYS_RESOURCE) ||
+	       (own->uid == its->uid && own->uid == its->euid && own->uid == its->suid &&
+		own->gid == its->gid && own->gid == its->egid && own->gid == its->sgid);
+}
+
 static err_t change_limit(struct process *process, unsigned resource, const struct rlimit *wanted)
 {
 	struct rlimit *limit = &process->limits[resource];
@@ -328,7 +337,7 @@ static int64_t prlimit(struct process *process, unsigned resource, uaddr_t new_a
 		return -EFAULT;
 	spin_lock(&process->lock);
 	old = process->limits[resource];
-	err_t err = new_at ? change_limit(process, resource, &wanted) : 0;
+	err_t err = !may_limit(process) ? -EPERM : new_at ? change_limit(process, resource, &wanted) : 0;
 	spin_unlock(&process->lock);
 	if (!err && new_at && process == current_process())
 		apply_limit(process, resource);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "inject.h"
 
@@ -251,6 +252,57 @@ static void check_zombies(void)
 	books_close("ended users", &before);
 }
 
+static void check_file_is_closed(pid_t pid, const char *name, int mode)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	CHECK_ERRNO(open(path, mode), EACCES);
+}
+
+/** Nobody may change or look into root's process. */
+static void check_others(void)
+{
+	pid_t root = getpid();
+	pid_t pid = check_fork();
+	if (pid == 0) {
+		struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+		struct sched_param param = {0};
+		cpu_set_t cpus;
+		siginfo_t info = {.si_code = SI_QUEUE};
+		char path[64], target[64];
+		void *head;
+		size_t size;
+		become(NOBODY, NOBODY);
+		int pidfd = (int)syscall(SYS_pidfd_open, root, 0);
+		CHECK(pidfd >= 0);
+		CPU_ZERO(&cpus);
+		CPU_SET(0, &cpus);
+		CHECK_ERRNO(kill(root, 0), EPERM);
+		CHECK_ERRNO(syscall(SYS_tgkill, root, root, SIGTERM), EPERM);
+		CHECK_ERRNO(syscall(SYS_rt_sigqueueinfo, root, SIGTERM, &info), EPERM);
+		CHECK_ERRNO(syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0), EPERM);
+		CHECK_ERRNO(syscall(SYS_pidfd_getfd, pidfd, 1, 0), EPERM);
+		CHECK_ERRNO(prlimit(root, RLIMIT_CORE, NULL, &limit), EPERM);
+		CHECK_ERRNO(prlimit(root, RLIMIT_CORE, &limit, NULL), EPERM);
+		CHECK_ERRNO(sched_setaffinity(root, sizeof(cpus), &cpus), EPERM);
+		CHECK_ERRNO(sched_setscheduler(root, SCHED_BATCH, &param), EPERM);
+		CHECK_ERRNO(setpriority(PRIO_PROCESS, (id_t)root, 5), EPERM);
+		CHECK_ERRNO(syscall(SYS_get_robust_list, root, &head, &size), EPERM);
+		CHECK(syscall(SYS_kcmp, root, root, 0, 0, 1) == -1 && (errno == EPERM || errno == ENOSYS));
+		CHECK_ERRNO(setpgid(root, 0), ESRCH);
+		snprintf(path, sizeof(path), "/proc/%d/exe", root);
+		CHECK_ERRNO(readlink(path, target, sizeof(target)), EACCES);
+		check_file_is_closed(root, "environ", O_RDONLY);
+		check_file_is_closed(root, "maps", O_RDONLY);
+		check_file_is_closed(root, "fd", O_RDONLY);
+		check_file_is_closed(root, "fd/1", O_WRONLY);
+		check_file_is_closed(root, "oom_score_adj", O_WRONLY);
+		check_file_is_closed(root, "comm", O_WRONLY);
+		_exit(0);
+	}
+	CHECK_CHILD(pid);
+}
+
 int main(int argc, char **argv)
 {
 	if (argc > 1) { // the set-user-ID program
@@ -270,6 +322,7 @@ int main(int argc, char **argv)
 	check_set_user(self);
 	check_ids();
 	check_kept_capabilities();
+	check_others();
 	check_zombies();
 	return 0;
 }
