@@ -24,7 +24,7 @@ paddr_t hal_image_paddr(const void *va);
 extern char _text_start[], _text_end[], _rodata_start[], _rodata_end[], _data_start[], _data_end[],
 	_image_start[], _image_end[];
 
-/** The kernel's root table, as upcall_mm_init_kernel_space() found it at boot and fills it: the
+/** The kernel's root table, as upcall_mm_init() found it at boot and fills it: the
  *  boot map already holds image and part of the direct map (bootinfo says which). */
 pte_t *hal_mmu_kernel_root(void);
 /** This CPU uses exactly the kernel root from here on; boot-only mappings are gone. */
