@@ -34,19 +34,25 @@ static bool overlaps_reserved(paddr_t page)
 	return false;
 }
 
-void x86_smp_reserve_trampoline(void)
+paddr_t x86_smp_find_low_page(void)
 {
 	// Page 0 holds the BIOS's vectors. From the top: loaders put their things at the bottom.
 	for (paddr_t page = LOW_MEMORY_END - HAL_PAGE_SIZE; page > 0; page -= HAL_PAGE_SIZE) {
-		if (bootinfo_is_ram(page, HAL_PAGE_SIZE) && !overlaps_reserved(page)) {
-			trampoline_page = page;
-			bootinfo_reserve(page, HAL_PAGE_SIZE);
-			memcpy(hal_direct(page), x86_trampoline,
-			       (size_t)(x86_trampoline_end - x86_trampoline));
-			return;
-		}
+		if (bootinfo_is_ram(page, HAL_PAGE_SIZE) && !overlaps_reserved(page))
+			return page;
 	}
-	bootinfo_warn("no free page below 640 KiB: other CPUs cannot start");
+	return 0;
+}
+
+void x86_smp_reserve_trampoline(void)
+{
+	trampoline_page = x86_smp_find_low_page();
+	if (trampoline_page == 0) {
+		bootinfo_warn("no free page below 640 KiB: other CPUs cannot start");
+		return;
+	}
+	bootinfo_reserve(trampoline_page, HAL_PAGE_SIZE);
+	memcpy(hal_direct(trampoline_page), x86_trampoline, (size_t)(x86_trampoline_end - x86_trampoline));
 }
 
 static void delay_usec(uint64_t usec)

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What the CPU says of its clock, and how this CPU understands the page tables' memory types.
+// What the CPU says of its clock, how this CPU understands the page tables' memory types, and where other
+// CPUs start.
 #include <arch/x86.h>
+#include <hal/bootinfo.h>
+#include <lib/string.h>
 #include <lib/test.h>
 
 TEST(x86_64, tsc_rate_from_cpuid)
@@ -23,4 +26,25 @@ TEST(x86_64, every_cpu_can_combine_writes)
 	// Entry 1, which HAL_PROT_COMBINE chooses, is write-combining; entry 3 is uncached.
 	EXPECT_EQ(x86_rdmsr(X86_MSR_PAT) >> 8 & 7, 1);
 	EXPECT_EQ(x86_rdmsr(X86_MSR_PAT) >> 24 & 7, 0);
+}
+
+TEST(x86_64, trampoline_takes_no_one_s_page)
+{
+	static struct bootinfo kept;
+	kept = bootinfo;
+	memset(&bootinfo, 0, sizeof(bootinfo));
+	EXPECT_EQ(x86_smp_find_low_page(), 0);
+	bootinfo_add_ram(0, 0x9f800); // the rest is the extended BIOS data area
+	bootinfo_add_ram(0x100000, 0x100000);
+	bootinfo_reserve(0, 0x1000);
+	bootinfo_finish();
+	EXPECT_EQ(x86_smp_find_low_page(), 0x9e000);
+	bootinfo_reserve(0x9e800, 1);
+	bootinfo_reserve(0x5000, 0x98001); // a loader's
+	EXPECT_EQ(x86_smp_find_low_page(), 0x4000);
+	bootinfo_reserve(0x1000, 0x3000);
+	EXPECT_EQ(x86_smp_find_low_page(), 0x4000);
+	bootinfo_reserve(0x4fff, 1);
+	EXPECT_EQ(x86_smp_find_low_page(), 0);
+	bootinfo = kept;
 }

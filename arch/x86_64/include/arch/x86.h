@@ -70,6 +70,8 @@ bool x86_mmu_sync_root(vaddr_t addr);
 bool x86_smp_is_stop_requested(cpuid_t cpu);
 /** Boot code of APs gets its page below 640 KiB: after the last bootinfo_reserve() but its own. */
 void x86_smp_reserve_trampoline(void);
+/** The highest page below 640 KiB that is RAM and nobody's; 0: there is none. */
+paddr_t x86_smp_find_low_page(void);
 /** This CPU, number @cpu, runs: it needs no further startup message. */
 void x86_smp_note_start(cpuid_t cpu);
 
