@@ -64,6 +64,8 @@ MACHINES = {
     'x86_64': _x86('PC (q35), QEMU hands over by PVH', 'q35', serials=('ttyS0', 'ttyS1', 'ttyS2', 'ttyS3')),
     'x86_64-pc': _x86('older PC (i440FX), by PVH', 'pc'),
     'x86_64-min': _x86('PC (q35), the least processor: qemu64', 'q35', 'qemu64', 'qemu64'),
+    'x86_64-hpet': _x86('PC (q35) whose TSC nobody vouches for: HPET', 'q35', 'max,la57=off,-hypervisor'),
+    'x86_64-pmtimer': _x86('the same without HPET: ACPI\'s PM timer', 'q35,hpet=off', 'max,la57=off,-hypervisor'),
     'microvm': _x86('microvm: no PCI, no legacy timers, by PVH', 'microvm', has_pci=False),
     'x86_64-bios': _x86('PC (q35), GRUB from a CD on SeaBIOS', 'q35', chain='grub-cd'),
     'x86_64-bios-disk': _x86('older PC (i440FX), GRUB from a disk on SeaBIOS', 'pc', chain='grub-disk'),

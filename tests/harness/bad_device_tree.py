@@ -23,6 +23,17 @@ STUBS = {  # the tree's address, 12 MiB above the kernel's, into the first or se
     'aarch64': (0xd2a98000, 0xd2a88009, 0xd61f0120),  # movz x0, movz x9, br x9
     'riscv64': (0x08c00593, 0x01859593, 0x08400293, 0x01829293, 0x00028067),  # li a1, li t0, jr t0
 }
+# The same by another CPU than the firmware's: the first starts it, and goes off; it waits for that.
+OTHER_CPU_STUBS = {
+    # CPU_ON 1 at label 1, CPU_OFF; 1: until AFFINITY_INFO 0 is off
+    'aarch64': (0xd2800060, 0xf2b88000, 0xd2800021, 0x100000a2, 0xd4000002, 0x52800040, 0x72b08000, 0xd4000002,
+                0xd2800080, 0xf2b88000, 0xd2800001, 0xd2800002, 0xd4000002, 0xf100041f, 0x54ffff41,
+                *STUBS['aarch64']),
+    # hart_start of 0 or 1, the other one, at label 1, with our id; hart_stop; 1: until hart_status is stopped
+    'riscv64': (0x00050413, 0x00154513, 0x00000597, 0x02858593, 0x00040613, 0x004858b7, 0x34d88893, 0x00000813,
+                0x00000073, 0x00100813, 0x00000073, 0x0000006f, 0x00050493, 0x00058413, 0x00040513, 0x004858b7,
+                0x34d88893, 0x00200813, 0x00000073, 0x00100293, 0xfe5594e3, 0x00048513, *STUBS['riscv64']),
+}
 RAM = {'aarch64': 0x40000000, 'riscv64': 0x80000000}
 RAM_SIZE = 512 * MIB
 
@@ -58,6 +69,14 @@ def drop(root, compatible):
 
 def overlapping(root, at):
     memory(root).properties['reg'] = ram((at.ram, RAM_SIZE // 2), (at.ram + RAM_SIZE // 4, RAM_SIZE * 3 // 4))
+
+
+def two_memories(root, at):
+    """The upper one first, and a hole between them."""
+    lower = device_tree.Node()
+    lower.properties = dict(memory(root).properties, reg=ram((at.ram, RAM_SIZE * 9 // 16)))
+    memory(root).properties['reg'] = ram((at.ram + RAM_SIZE * 5 // 8, RAM_SIZE // 4))
+    root.children['memory@0'] = lower
 
 
 def no_memory(root, _at):
@@ -123,10 +142,14 @@ def nothing(blob):
 
 
 # What is done to the tree, or to its bytes; what the log must say; what `nproc` prints, None: it does not boot.
+OTHER_CPU = 'other_cpu_boots'
 NO_INIT = r'[^~]*KERNEL PANIC: init: /init cannot be started'
 MALFORMED = r'halcyon: the device tree is malformed|no valid device tree at 0x8c000000'
 CASES = {
     'sane': (None, r'cpus: 2 of 2 online', CPUS),
+    'two_memories': (two_memories, r'memory: 416 MiB in 2 ranges', CPUS),
+    OTHER_CPU: (None, r'MPIDR 0x1 [^~]*cpus: 2 of 2 online|Boot HART ID +: (\d)[^~]*, hart (?!\1)\d,[^~]*cpus: 2 of 2 '
+                r'online', CPUS),
     'overlapping': (overlapping, r'device tree: RAM at 0x\w+ overlaps RAM at 0x\w+: joined', CPUS),
     'no_memory': (no_memory, r'no usable node with device_type = "memory"|KERNEL PANIC: .*memory', None),
     'half_a_range': (half_a_range, r'device tree: bad reg in node memory@[^~]*KERNEL PANIC: .*memory', None),
@@ -185,7 +208,8 @@ def make_line(build, arch, name, scratch):
     rootfs.write_initrd(initrd, rootfs.root_archive(arch, build / 'user/init'), (), 'nproc')
     tree = scratch / 'tree'
     tree.write_bytes(make_tree(arch, at, CASES[name][0], initrd.stat().st_size, scratch))
-    stub.write_bytes(struct.pack('<%dI' % len(STUBS[arch]), *STUBS[arch]))
+    words = (OTHER_CPU_STUBS if name == OTHER_CPU else STUBS)[arch]
+    stub.write_bytes(struct.pack('<%dI' % len(words), *words))
     medium = ['-kernel', str(stub)]
     for path, addr in ((image_path(build, arch), at.kernel), (tree, at.tree), (initrd, at.initrd)):
         medium += ['-device', 'loader,file=%s,addr=%#x,force-raw=on' % (path, addr)]
