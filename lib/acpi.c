@@ -212,6 +212,63 @@ bool acpi_madt_next(struct acpi_madt *madt, struct acpi_madt_entry *entry)
 	return true;
 }
 
+enum { SRAT_LAPIC = 0, SRAT_X2APIC = 2, SRAT_LAPIC_BYTES = 16, SRAT_X2APIC_BYTES = 24 };
+
+err_t acpi_srat_open(const struct acpi *acpi, struct acpi_srat *srat)
+{
+	srat->table = acpi_find_table(acpi, "SRAT", &srat->len);
+	srat->pos = 48;
+	if (!srat->table)
+		return -ENOENT;
+	return srat->len < srat->pos ? -EINVAL : 0;
+}
+
+/** Whether the entry at @p is of a CPU that is there. */
+static bool srat_decode(const uint8_t *p, size_t len, uint8_t revision, uint32_t *apic_id,
+			uint32_t *domain)
+{
+	if (p[0] == SRAT_X2APIC) {
+		*domain = field(p, len, 4, 4);
+		*apic_id = field(p, len, 8, 4);
+		return p[12] & 1;
+	}
+	*apic_id = p[3];
+	*domain = p[2];
+	if (revision >= 2) // before that those bytes were reserved
+		*domain |= (uint32_t)field(p, len, 9, 3) << 8;
+	return p[0] == SRAT_LAPIC && p[4] & 1;
+}
+
+bool acpi_srat_next(struct acpi_srat *srat, uint32_t *apic_id, uint32_t *domain)
+{
+	static const uint8_t least[] = {[SRAT_LAPIC] = SRAT_LAPIC_BYTES, [1] = 2, [SRAT_X2APIC] = SRAT_X2APIC_BYTES};
+	for (;;) {
+		const uint8_t *p = srat->table + srat->pos;
+		size_t left = srat->len - srat->pos;
+
+		if (left < 2 || p[1] > left || p[1] < (p[0] < array_len(least) ? least[p[0]] : 2))
+			return false;
+		srat->pos += p[1];
+		if (p[0] < array_len(least) && p[0] != 1 &&
+		    srat_decode(p, p[1], srat->table[8], apic_id, domain))
+			return true;
+	}
+}
+
+err_t acpi_slit_open(const struct acpi *acpi, struct acpi_slit *slit)
+{
+	size_t len;
+	const uint8_t *t = acpi_find_table(acpi, "SLIT", &len);
+
+	if (!t)
+		return -ENOENT;
+	uint64_t count = field(t, len, 36, 8);
+	if (count == 0 || count > UINT16_MAX || len != 44 + count * count)
+		return -EINVAL;
+	*slit = (struct acpi_slit){.distances = t + 44, .count = count};
+	return 0;
+}
+
 static struct acpi_gas read_gas(const uint8_t *table, size_t len, size_t offset)
 {
 	if (len < 12 || offset > len - 12)

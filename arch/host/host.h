@@ -35,6 +35,7 @@ struct host_config {
 	unsigned asid_bits;
 	const char *cmdline;
 	void (*entry)(void); // CPU 0 begins there; never returns
+	void (*set_topology)(void); // says where the CPUs of bootinfo stand; NULL = nothing is known
 	void (*user)(void); // runs in the place of the first user program; NULL = that one
 };
 extern struct host_config host_config;

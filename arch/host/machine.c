@@ -98,6 +98,9 @@ static void fill_bootinfo(void)
 	bootinfo_set_boot_cpu(0);
 	for (unsigned i = 0; i < host_config.cpus; i++)
 		bootinfo_add_cpu(i, 0);
+	if (host_config.set_topology)
+		host_config.set_topology();
+	topology_finish();
 }
 
 void host_boot(void)

@@ -260,7 +260,7 @@ void bootinfo_set_framebuffer(const struct framebuffer *fb)
 
 void bootinfo_set_boot_cpu(uint64_t hwid)
 {
-	bootinfo.cpus[0] = (struct boot_cpu){.hwid = hwid};
+	bootinfo.cpus[0] = (struct boot_cpu){.hwid = hwid, .node = BOOT_NODE_NONE};
 	bootinfo.cpu_count = 1;
 }
 
@@ -279,5 +279,7 @@ void bootinfo_add_cpu(uint64_t hwid, paddr_t release_addr)
 		bootinfo.cpus_ignored++;
 		return;
 	}
-	bootinfo.cpus[bootinfo.cpu_count++] = (struct boot_cpu){hwid, release_addr};
+	bootinfo.cpus[bootinfo.cpu_count] = (struct boot_cpu){
+		.hwid = hwid, .release_addr = release_addr, .core = bootinfo.cpu_count, .node = BOOT_NODE_NONE};
+	bootinfo.cpu_count++;
 }

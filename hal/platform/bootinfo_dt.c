@@ -6,6 +6,8 @@
 #include <lib/string.h>
 #include <uapi/errno.h>
 
+#include "topology_dt.h"
+
 struct fdt hal_fdt;
 
 static bool has_device_type(int node, const char *type)
@@ -168,5 +170,6 @@ err_t dt_fill_bootinfo(const void *fdt_virt, paddr_t fdt_phys, uint64_t boot_hwi
 	read_reserved();
 	read_chosen();
 	read_cpus();
+	dt_topology_read();
 	return 0;
 }

@@ -16,8 +16,12 @@
 #define HPET 0x431
 #define MCFG 0x482
 #define DSDT 0x4d3
+#define SRAT 0x52b
+#define SLIT 0x5a5
 
 static uint8_t memory[0x600];
+
+enum { SRAT_BYTES = 48 + 16 + 16 + 24 + 3, SLIT_BYTES = 44 + 4 };
 
 static const void *map(paddr_t addr, size_t len)
 {
@@ -118,15 +122,34 @@ static void put_rest(void)
 	finish_table(MCFG, "MCFG", 60);
 }
 
+static void put_nodes(void)
+{
+	static const uint8_t entries[] = {
+		0, 16, 7, 2, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, // APIC id 2 in domain 0x107
+		0, 16, 9, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // one that is not there
+		200, 3, 0, // unknown
+		2, 24, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, // 256 in domain 1
+	};
+
+	memset(memory + SRAT, 0, 48);
+	put(SRAT + 8, 3, 1);
+	memcpy(memory + SRAT + 48, entries, sizeof(entries));
+	finish_table(SRAT, "SRAT", SRAT_BYTES);
+	put(SLIT + 36, 2, 8);
+	put(SLIT + 44, 0x0a1f140a, 4); // 10 20 / 31 10
+	finish_table(SLIT, "SLIT", SLIT_BYTES);
+}
+
 static void build_tables(void)
 {
-	static const uint16_t tables[] = {MADT, FADT, HPET, MCFG};
+	static const uint16_t tables[] = {MADT, FADT, HPET, MCFG, SRAT, SLIT};
 
 	memset(memory, 0, sizeof(memory));
 	put_madt();
 	put_fadt();
 	put_dsdt();
 	put_rest();
+	put_nodes();
 	for (size_t i = 0; i < array_len(tables); i++) {
 		put(RSDT + 36 + 4 * i, BASE + tables[i], 4);
 		put(XSDT + 36 + 8 * i, BASE + tables[i], 8);
@@ -146,10 +169,10 @@ TEST(lib, acpi_opens_both_kinds_of_root)
 	struct acpi acpi;
 
 	build_tables();
-	EXPECT(open_tables(&acpi) == 0 && acpi.entry_bytes == 8 && acpi.count == 4);
+	EXPECT(open_tables(&acpi) == 0 && acpi.entry_bytes == 8 && acpi.count == 6);
 	EXPECT(acpi_open(&acpi, memory, 20, map) == 0 && acpi.entry_bytes == 4); // an old copy
 	put_rsdp(0, BASE + RSDT, 0);
-	EXPECT(open_tables(&acpi) == 0 && acpi.entry_bytes == 4 && acpi.count == 4);
+	EXPECT(open_tables(&acpi) == 0 && acpi.entry_bytes == 4 && acpi.count == 6);
 	put_rsdp(2, 0, BASE + XSDT);
 	EXPECT_EQ(open_tables(&acpi), 0);
 	put_rsdp(2, BASE + RSDT, 1ull << 40); // a root that cannot be mapped: take the other
@@ -304,6 +327,76 @@ TEST(lib, acpi_reads_hpet_and_mcfg)
 	EXPECT_EQ(acpi_read_mcfg(&acpi, 0, &mcfg), -ENOENT);
 }
 
+TEST(lib, acpi_tells_cpus_of_the_srat)
+{
+	struct acpi acpi;
+	struct acpi_srat srat;
+	uint32_t apic_id, domain;
+
+	build_tables();
+	EXPECT_EQ(open_tables(&acpi), 0);
+	EXPECT_EQ(acpi_srat_open(&acpi, &srat), 0);
+	EXPECT(acpi_srat_next(&srat, &apic_id, &domain) && apic_id == 2 && domain == 0x107);
+	EXPECT(acpi_srat_next(&srat, &apic_id, &domain) && apic_id == 256 && domain == 1);
+	EXPECT(!acpi_srat_next(&srat, &apic_id, &domain) && srat.pos == srat.len);
+	put(SRAT + 8, 1, 1); // a table of the first revision has domains of 8 bits
+	seal(SRAT, SRAT_BYTES, 9);
+	EXPECT_EQ(acpi_srat_open(&acpi, &srat), 0);
+	EXPECT(acpi_srat_next(&srat, &apic_id, &domain) && domain == 7);
+}
+
+TEST(lib, acpi_stops_at_lying_srat_entries)
+{
+	static const uint8_t lies[] = {0, 1, 15, 255};
+	struct acpi acpi;
+	struct acpi_srat srat;
+	uint32_t apic_id, domain;
+
+	for (size_t i = 0; i < array_len(lies); i++) {
+		build_tables();
+		memory[SRAT + 49] = lies[i]; // the first entry's length
+		seal(SRAT, SRAT_BYTES, 9);
+		EXPECT_EQ(open_tables(&acpi), 0);
+		EXPECT_EQ(acpi_srat_open(&acpi, &srat), 0);
+		EXPECT(!acpi_srat_next(&srat, &apic_id, &domain) && srat.pos < srat.len);
+	}
+	finish_table(SRAT, "SRAT", 47);
+	EXPECT_EQ(acpi_srat_open(&acpi, &srat), -EINVAL);
+}
+
+TEST(lib, acpi_reads_the_slit)
+{
+	static const uint64_t lies[] = {0, 1, 3, 1ull << 32, UINT64_MAX, 65536};
+	struct acpi acpi;
+	struct acpi_slit slit;
+
+	build_tables();
+	EXPECT_EQ(open_tables(&acpi), 0);
+	EXPECT_EQ(acpi_slit_open(&acpi, &slit), 0);
+	EXPECT(slit.count == 2 && slit.distances[1] == 20 && slit.distances[2] == 31);
+	for (size_t i = 0; i < array_len(lies); i++) {
+		put(SLIT + 36, lies[i], 8);
+		seal(SLIT, SLIT_BYTES, 9);
+		EXPECT_EQ(acpi_slit_open(&acpi, &slit), -EINVAL);
+	}
+	memory[SLIT]++;
+	EXPECT_EQ(acpi_slit_open(&acpi, &slit), -ENOENT);
+}
+
+static size_t use_nodes(const struct acpi *acpi)
+{
+	struct acpi_srat srat;
+	struct acpi_slit slit;
+	uint32_t apic_id, domain;
+	size_t found = 0;
+
+	if (acpi_srat_open(acpi, &srat) == 0) {
+		while (acpi_srat_next(&srat, &apic_id, &domain))
+			found++;
+	}
+	return found + (acpi_slit_open(acpi, &slit) == 0 && slit.distances[slit.count * slit.count - 1]);
+}
+
 static size_t use_everything(void)
 {
 	struct acpi acpi;
@@ -325,12 +418,12 @@ static size_t use_everything(void)
 		found += acpi_read_s5(&acpi, &f, &a, &b) == 0;
 	found += acpi_read_hpet(&acpi, &hpet) == 0;
 	found += acpi_read_mcfg(&acpi, 0, &mcfg) == 0;
-	return found;
+	return found + use_nodes(&acpi);
 }
 
 TEST(lib, acpi_survives_every_length)
 {
-	static const uint16_t tables[] = {RSDT, XSDT, MADT, FADT, HPET, MCFG, DSDT};
+	static const uint16_t tables[] = {RSDT, XSDT, MADT, FADT, HPET, MCFG, DSDT, SRAT, SLIT};
 	size_t found = 0;
 
 	for (size_t t = 0; t < array_len(tables); t++) {
@@ -349,7 +442,7 @@ TEST(lib, acpi_survives_every_sealed_byte)
 {
 	size_t found = 0;
 
-	for (size_t i = MADT + 36; i < DSDT + 54; i++) {
+	for (size_t i = MADT + 36; i < SLIT + SLIT_BYTES; i++) {
 		build_tables();
 		memory[i] ^= 0xff;
 		seal(MADT, 111, 9);
@@ -357,6 +450,8 @@ TEST(lib, acpi_survives_every_sealed_byte)
 		seal(HPET, 56, 9);
 		seal(MCFG, 60, 9);
 		seal(DSDT, 54, 9);
+		seal(SRAT, SRAT_BYTES, 9);
+		seal(SLIT, SLIT_BYTES, 9);
 		found += use_everything();
 	}
 	EXPECT(found > 0);

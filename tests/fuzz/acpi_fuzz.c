@@ -10,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint8_t *memory;
 static size_t memory_len;
+static volatile uint8_t end; // so that it is read
 
 static uint64_t load(size_t at, size_t bytes)
 {
@@ -45,6 +46,9 @@ static void read_tables(const struct acpi *acpi)
 	struct acpi_fadt fadt;
 	struct acpi_hpet hpet;
 	struct acpi_mcfg mcfg;
+	struct acpi_srat srat;
+	struct acpi_slit slit;
+	uint32_t apic_id, domain;
 	uint8_t a, b;
 
 	if (acpi_madt_open(acpi, &madt) == 0) {
@@ -53,6 +57,12 @@ static void read_tables(const struct acpi *acpi)
 	}
 	if (acpi_read_fadt(acpi, &fadt) == 0)
 		(void)!acpi_read_s5(acpi, &fadt, &a, &b);
+	if (acpi_srat_open(acpi, &srat) == 0) {
+		while (acpi_srat_next(&srat, &apic_id, &domain))
+			continue;
+	}
+	if (acpi_slit_open(acpi, &slit) == 0)
+		end = slit.distances[(size_t)slit.count * slit.count - 1];
 	(void)!acpi_read_hpet(acpi, &hpet);
 	for (unsigned i = 0; acpi_read_mcfg(acpi, i, &mcfg) == 0; i++)
 		continue;

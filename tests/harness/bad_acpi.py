@@ -33,7 +33,21 @@ def far_cpu(apic_id):
     return struct.pack('<BBHIII', 9, 16, 0, apic_id, 1, apic_id)
 
 
-# The table that replaces its namesake, what the log must say, and how many CPUs come up of the two.
+def srat(*entries):
+    return table(b'SRAT', bytes(12) + b''.join(entries))
+
+
+def placed(apic_id, node):
+    return struct.pack('<BBBBIB3BI', 0, 16, node, apic_id, 1, 0, 0, 0, 0, 0)
+
+
+def slit(count, *distances):
+    return table(b'SLIT', struct.pack('<Q', count) + bytes(distances))
+
+
+TWO_NODES = srat(placed(0, 0), placed(1, 1))
+
+# The tables that replace their namesakes, what the log must say, and how many CPUs come up of the two.
 CASES = {
     'no_cpu': (madt(), 'ACPI: the MADT lists no CPU', 1),
     'off_cpus': (madt(cpu(0, 0), cpu(1, 0)), 'ACPI: the MADT lists no CPU', 1),
@@ -47,20 +61,37 @@ CASES = {
     'many_cpus': (madt(*(struct.pack('<BBHIII', 9, 16, 0, n, n == 0 or n == 1 or n > 3000, n)
                          for n in range(3600))), r'ACPI: \d+ CPUs are more than', 2),
     'dsdt': (table(b'DSDT', b'\x08_S5_\x12\xff'), r'ACPI: no usable DSDT with \\_S5', 2),
+    'nodes': (TWO_NODES + slit(2, 10, 20, 20, 10), 'cpus: 2 nodes, 2 caches', 2),
+    'half_the_nodes': (srat(placed(0, 0)), 'topology: CPU 0x1 is in no node: one node', 2),
+    'two_nodes_at_once': (srat(placed(0, 0), placed(1, 0), placed(1, 1)),
+                          'topology: CPU 0x1 is in nodes 0 and 1: one node', 2),
+    'short_srat_entry': (srat(placed(0, 0), placed(1, 1)[:8]),
+                         'topology: SRAT entry at byte 64 is damaged: one node', 2),
+    'slit_length': (TWO_NODES + slit(3, 10, 20, 20, 10), "topology: the SLIT's length is wrong: one node", 2),
+    'slit_too_small': (TWO_NODES + slit(1, 10), 'topology: node 1 is not in the SLIT: one node', 2),
+    'slit_too_near': (TWO_NODES + slit(2, 10, 9, 9, 10), 'topology: distance 9 from node 0 to node 1: one node', 2),
     'hpet': (table(b'HPET', bytes(20)), 'clock: tsc, by pm timer', 2),
 }
 
 
+def split(tables):
+    if not tables:
+        return []
+    size, = struct.unpack_from('<I', tables, 4)
+    return [tables[:size]] + split(tables[size:])
+
+
 def make_line(build, name, scratch):
-    wrong = CASES[name][0]
+    tables = split(CASES[name][0])
     initrd = scratch / 'initrd'
     rootfs.write_initrd(initrd, rootfs.root_archive('x86_64', build / 'user/init'), (), 'nproc')
     append = run.framed_append('maxcpus=3')  # thousands that are absent would take their time
-    config = ('set timeout=0\n' + grub.HEAD + 'insmod acpi\nacpi --exclude=%s /boot/table.aml\n'
-              % wrong[:4].decode() + grub.entry('bad', append))
+    names = ['boot/table%d.aml' % i for i in range(len(tables))]
+    config = ('set timeout=0\n' + grub.HEAD + 'insmod acpi\nacpi --exclude=%s /%s\n'
+              % (','.join(wrong[:4].decode() for wrong in tables), ' /'.join(names)) + grub.entry('bad', append))
     iso = scratch / 'bad.iso'
     grub.write_iso(iso, image_path(build, 'x86_64'), initrd, config, scratch,
-                   {'boot/table.aml': wrong})
+                   dict(zip(names, tables)))
     # Without x2APIC an id has 8 bits: what is cut off would make 257 the CPU 1.
     processor = 'qemu64' if name == 'far_cpu' else None
     return machines.medium_line('x86_64', ('-cdrom', str(iso)), guest.PIPES, 2, cpu=processor)

@@ -103,6 +103,16 @@ def absent_cpu(root, _at):
     root.child('cpus').children['cpu@77'] = node
 
 
+def nodes(distance, of=(0, 1)):
+    def change(root, _at):
+        for number, node in enumerate(of):
+            cpu(root, number).properties['numa-node-id'] = cells(node)
+        distances = root.children['distance-map'] = device_tree.Node()
+        distances.properties = {'compatible': b'numa-distance-map-v1\0',
+                                'distance-matrix': cells(0, 0, 10, 0, 1, distance, 1, 1, 10)}
+    return change
+
+
 def initrd_at(where):
     def change(root, at):
         chosen = root.child('chosen').properties
@@ -156,6 +166,9 @@ CASES = {
     'no_cpus': (no_cpus, r'device tree: /cpus does not list the CPU that boots', 1),
     'twice': (twice, r'CPU with id 0x1 is listed twice', CPUS),
     'absent_cpu': (absent_cpu, r'CPU 2 \(hardware id 0x4d\) refused to start', CPUS),
+    'nodes': (nodes(20), r'cpus: 2 nodes, 2 caches', CPUS),
+    'distance': (nodes(9), r'topology: distance 9 from node 0 to node 1: one node', CPUS),
+    'half_the_nodes': (nodes(20, (0,)), r'topology: CPU 0x1 is in no node: one node', CPUS),
     'initrd_over_kernel': (initrd_at(lambda at: at.kernel + MIB // 2), r'initrd from 0x\w+ to 0x\w+ overlaps the '
                            r'kernel: ignored' + NO_INIT, None),
     'initrd_outside': (initrd_at(lambda at: at.ram + RAM_SIZE), r'initrd from 0x\w+ to 0x\w+ is not in RAM: '

@@ -11,6 +11,8 @@
 #endif
 #define BOOT_RANGES_MAX 64
 #define BOOT_CMDLINE_MAX 2048
+#define BOOT_NODES_MAX 16
+#define BOOT_NODE_NONE UINT32_MAX
 
 struct boot_range {
 	paddr_t base;
@@ -20,6 +22,14 @@ struct boot_range {
 struct boot_cpu {
 	uint64_t hwid; // APIC id, MPIDR affinity, hart id
 	paddr_t release_addr; // spin-table word, or 0
+	/** CPUs with the same number share a core, a cache, memory (index of bootinfo.nodes). */
+	uint32_t core, cache, node;
+};
+
+/** Memory and the CPUs that are near it. */
+struct boot_node {
+	uint32_t id; // firmware's
+	uint8_t distances[BOOT_NODES_MAX]; // to each node; 10 = its own
 };
 
 struct bootinfo {
@@ -41,6 +51,9 @@ struct bootinfo {
 	struct boot_cpu cpus[CPUS_MAX]; // dense; the boot CPU is number 0
 	unsigned cpu_count;
 	unsigned cpus_ignored; // listed but beyond CPUS_MAX
+	struct boot_node nodes[BOOT_NODES_MAX];
+	unsigned node_count;
+	bool has_bad_nodes; // what firmware said of nodes was refused
 	struct framebuffer framebuffer;
 };
 
@@ -73,3 +86,14 @@ void bootinfo_set_framebuffer(const struct framebuffer *fb);
 void bootinfo_set_boot_cpu(uint64_t hwid);
 /** Add a CPU, or the release address of one that is known; drops and counts those past CPUS_MAX. */
 void bootinfo_add_cpu(uint64_t hwid, paddr_t release_addr);
+
+// Topology (hal/platform/topology.c): what firmware says, in any order once the CPUs are listed.
+/** CPU @hwid is in firmware's node @id. CPUs that are not listed are ignored. */
+void topology_set_node(uint64_t hwid, uint32_t id);
+/** From node @from to node @to, as firmware numbers them, it is @distance. Nodes without CPUs are ignored. */
+void topology_set_distance(uint32_t from, uint32_t to, uint64_t distance);
+/** What is said of nodes cannot be, because of @why: one warning, and all CPUs count as equally near. */
+void topology_refuse(const char *fmt, ...) printf_like(1, 2);
+/** Check and complete it all, and number the CPUs, but for the boot CPU, so that those of one core, of
+ *  one cache and of one node follow each other. */
+void topology_finish(void);

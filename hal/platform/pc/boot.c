@@ -113,5 +113,6 @@ void pc_boot(enum x86_boot_protocol protocol, paddr_t info)
 		upcall_kernel_exception(NULL, "the boot loader gave no usable memory map");
 	bootinfo_set_boot_cpu(own_apic_id());
 	pc_acpi_read();
+	pc_topology_read();
 	pc_console_route();
 }

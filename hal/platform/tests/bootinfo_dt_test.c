@@ -246,3 +246,138 @@ TEST(hal, H1_memory_that_must_not_be_mapped)
 	EXPECT(bootinfo_is_ram(0x85000000, 0x1000));
 	end();
 }
+
+/** A CPU of a node, with a phandle, and caches behind it; BOOT_NODE_NONE: nothing is said of nodes. */
+static void add_placed_cpu(const char *name, uint32_t id, uint32_t node, uint32_t cache)
+{
+	build_node(&b, name);
+	build_string(&b, "device_type", "cpu");
+	build_cells(&b, "reg", id);
+	build_cells(&b, "phandle", 100 + id);
+	if (node != BOOT_NODE_NONE)
+		build_cells(&b, "numa-node-id", node);
+	if (cache)
+		build_cells(&b, "next-level-cache", cache);
+	build_end(&b);
+}
+
+/** Four CPUs, of firmware's nodes 5 and 9 by turns. */
+static void add_placed_cpus(uint32_t last_node)
+{
+	add_memory("memory@80000000", 0x80000000, 0x10000000);
+	build_node(&b, "cpus");
+	build_cells(&b, "#address-cells", 1);
+	build_cells(&b, "#size-cells", 0);
+	add_placed_cpu("cpu@0", 0, 5, 0);
+	add_placed_cpu("cpu@1", 1, 9, 0);
+	add_placed_cpu("cpu@2", 2, 5, 0);
+	add_placed_cpu("cpu@3", 3, last_node, 0);
+	build_end(&b);
+}
+
+/** From node 5 to 9 it is @distance; of a node without CPUs what is said does not matter. @more cells follow. */
+static void add_distances(uint32_t distance, size_t more)
+{
+	const uint32_t matrix[] = {5, 5, 10, 5, 9, distance, 9, 9, 10, 7, 5, 1, 5};
+	uint8_t bytes[sizeof(matrix)];
+	for (size_t i = 0; i < array_len(matrix); i++)
+		put_cell(bytes + 4 * i, matrix[i]);
+	build_node(&b, "distance-map");
+	build_string(&b, "compatible", "numa-distance-map-v1");
+	build_prop(&b, "distance-matrix", bytes, (12 + more) * 4);
+	build_end(&b);
+}
+
+TEST(hal, H1_nodes_of_the_tree)
+{
+	begin();
+	add_placed_cpus(9);
+	add_distances(40, 0);
+	EXPECT_EQ(fill(0), 0);
+	EXPECT(!bootinfo_next_warning(kept_warnings));
+	EXPECT_EQ(bootinfo.node_count, 2);
+	EXPECT(bootinfo.cpus[1].hwid == 2 && bootinfo.cpus[1].node == bootinfo.cpus[0].node);
+	EXPECT(bootinfo.cpus[2].hwid == 1 && bootinfo.cpus[2].node == bootinfo.cpus[3].node);
+	unsigned here = bootinfo.cpus[0].node, there = bootinfo.cpus[2].node;
+	EXPECT(bootinfo.nodes[here].id == 5 && bootinfo.nodes[there].id == 9);
+	EXPECT(bootinfo.nodes[here].distances[there] == 40 && bootinfo.nodes[there].distances[here] == 40);
+	end();
+}
+
+TEST(hal, H1_nodes_of_the_tree_that_cannot_be)
+{
+	begin();
+	add_placed_cpus(9);
+	add_distances(10, 0);
+	EXPECT_EQ(fill(0), 0);
+	EXPECT(warned_once("topology: distance 10 from node 5 to node 9: one node"));
+	EXPECT(bootinfo.node_count == 1 && bootinfo.cpus[1].hwid == 1);
+	end();
+	begin();
+	add_placed_cpus(9);
+	add_distances(40, 1);
+	EXPECT_EQ(fill(0), 0);
+	EXPECT(warned_once("topology: the distance map's length is wrong: one node"));
+	end();
+	begin();
+	add_placed_cpus(BOOT_NODE_NONE);
+	EXPECT_EQ(fill(0), 0);
+	EXPECT(warned_once("topology: CPU 0x3 is in no node: one node"));
+	end();
+}
+
+TEST(hal, H1_caches_and_cores_of_the_tree)
+{
+	begin();
+	add_memory("memory@80000000", 0x80000000, 0x10000000);
+	build_node(&b, "cpus");
+	build_cells(&b, "#address-cells", 1);
+	build_cells(&b, "#size-cells", 0);
+	add_placed_cpu("cpu@0", 0, BOOT_NODE_NONE, 20);
+	add_placed_cpu("cpu@1", 1, BOOT_NODE_NONE, 21);
+	add_placed_cpu("cpu@2", 2, BOOT_NODE_NONE, 22);
+	add_placed_cpu("cpu@3", 3, BOOT_NODE_NONE, 0); // its cluster stands for the cache
+	for (uint32_t i = 0; i < 3; i++) {
+		static const char *const names[] = {"l2-0", "l2-1", "l2-2"};
+		build_node(&b, names[i]);
+		build_cells(&b, "phandle", 20 + i);
+		if (i < 2) // 0 and 1 share a third one; 2 has none; it names itself
+			build_cells(&b, "next-level-cache", 30);
+		else
+			build_cells(&b, "next-level-cache", 22);
+		build_end(&b);
+	}
+	build_node(&b, "l3");
+	build_cells(&b, "phandle", 30);
+	build_end(&b);
+	build_node(&b, "cpu-map");
+	build_node(&b, "cluster0");
+	build_node(&b, "core0");
+	build_node(&b, "thread0");
+	build_cells(&b, "cpu", 100);
+	build_end(&b);
+	build_node(&b, "thread1");
+	build_cells(&b, "cpu", 101);
+	build_end(&b);
+	build_end(&b);
+	build_node(&b, "core1");
+	build_cells(&b, "cpu", 102);
+	build_end(&b);
+	build_node(&b, "core2");
+	build_cells(&b, "cpu", 103);
+	build_end(&b);
+	build_node(&b, "core3");
+	build_cells(&b, "cpu", 12345); // nobody
+	build_end(&b);
+	build_end(&b);
+	build_end(&b);
+	build_end(&b);
+	EXPECT_EQ(fill(0), 0);
+	EXPECT(!bootinfo_next_warning(kept_warnings));
+	const struct boot_cpu *cpus = bootinfo.cpus;
+	EXPECT(cpus[0].hwid == 0 && cpus[1].hwid == 1);
+	EXPECT(cpus[0].cache == cpus[1].cache && cpus[0].core == cpus[1].core);
+	EXPECT(cpus[2].cache != cpus[1].cache && cpus[3].cache != cpus[2].cache);
+	EXPECT(cpus[2].core != cpus[1].core && cpus[3].core != cpus[2].core);
+	end();
+}

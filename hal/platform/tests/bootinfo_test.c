@@ -8,15 +8,19 @@
 #include <lib/test.h>
 
 static struct bootinfo kept;
+static unsigned kept_warnings;
 
 static void begin(void)
 {
 	kept = bootinfo;
+	for (kept_warnings = 0; bootinfo_next_warning(kept_warnings);)
+		kept_warnings++;
 	memset(&bootinfo, 0, sizeof(bootinfo));
 }
 
 static void end(void)
 {
+	bootinfo_forget_warnings(kept_warnings);
 	bootinfo = kept;
 }
 

@@ -90,6 +90,23 @@ err_t acpi_madt_open(const struct acpi *acpi, struct acpi_madt *madt) must_check
 /** The next entry; false at the end or at the first entry whose length lies. */
 bool acpi_madt_next(struct acpi_madt *madt, struct acpi_madt_entry *entry);
 
+struct acpi_srat {
+	const uint8_t *table;
+	size_t len;
+	size_t pos;
+};
+/** Open the SRAT for iteration over the CPUs that are enabled and their proximity domains. -ENOENT, -EINVAL. */
+err_t acpi_srat_open(const struct acpi *acpi, struct acpi_srat *srat) must_check;
+/** The next CPU; false at the end or (pos < len) at the first entry whose length lies. */
+bool acpi_srat_next(struct acpi_srat *srat, uint32_t *apic_id, uint32_t *domain);
+
+struct acpi_slit {
+	const uint8_t *distances; // count rows, from one domain to each
+	uint32_t count;
+};
+/** -ENOENT; -EINVAL: its length is not that of so many domains. */
+err_t acpi_slit_open(const struct acpi *acpi, struct acpi_slit *slit) must_check;
+
 // Generic address structure.
 enum { ACPI_SPACE_MEMORY = 0, ACPI_SPACE_IO = 1, ACPI_SPACE_PCI_CONFIG = 2 };
 struct acpi_gas {
