@@ -79,6 +79,73 @@ static void timer_body(unsigned self)
 EXPLORE(sched_S10_sleep_while_a_cpu_leaves, .run = explore_run_free_threads, .cpus = 2, .bodies = 2,
 	.flags = EXPLORE_TIMERS, .setup = setup, .body = timer_body, .check = check_wake, .bound = 2);
 
+static err_t bind_to(cpuid_t cpu)
+{
+	struct cpuset cpus = {{0}};
+	bitmap_set(cpus.bits, cpu);
+	return sched_set_affinity(current_thread(), &cpus);
+}
+
+static void unbind(void)
+{
+	struct cpuset all = {{0}};
+	bitmap_set_range(all.bits, 0, 2);
+	EXPLORE_EXPECT(sched_set_affinity(current_thread(), &all) == 0);
+}
+
+/** One sleeps on CPU 1 until a time when that is gone: nobody sets his timer off there. */
+static void long_timer_body(unsigned self)
+{
+	if (self == 0) {
+		EXPLORE_EXPECT(bind_to(0) == 0);
+		while (!load_acquire(&sleeper))
+			hal_cpu_relax();
+		take_down();
+		return;
+	}
+	EXPLORE_EXPECT(bind_to(1) == 0);
+	unbind();
+	nsec_t deadline = time_now() + NSEC_PER_SEC;
+	store_release(&sleeper, current_thread());
+	EXPLORE_EXPECT(sched_sleep_until(deadline, false) == 0 && time_now() >= deadline);
+	fetch_add_acq_rel(&turns, 1);
+}
+
+EXPLORE(sched_S10_timer_outlives_its_cpu, .run = explore_run_free_threads, .cpus = 2, .bodies = 2,
+	.setup = setup, .body = long_timer_body, .check = check_wake, .bound = 2);
+
+static struct thread *beginner;
+
+static void take_turn(void *unused)
+{
+	(void)unused;
+	fetch_add_acq_rel(&turns, 1);
+}
+
+static void setup_beginner(void)
+{
+	setup();
+	beginner = thread_create_kernel("beginner", take_turn, NULL);
+	EXPLORE_EXPECT(beginner && sched_set_policy(beginner, SCHED_FIFO, 10) == 0);
+}
+
+/** Who starts a real-time thread beside a better one looks for a CPU with worse work, and has chosen CPU 1 when
+ *  that leaves. */
+static void chosen_body(unsigned self)
+{
+	if (self) {
+		EXPLORE_EXPECT(sched_set_policy(current_thread(), SCHED_FIFO, 20) == 0);
+		sched_start(beginner);
+		return;
+	}
+	take_down();
+	for (unsigned i = 0; i < 4 && !load_acquire(&turns); i++)
+		EXPLORE_EXPECT(sched_sleep_until(time_now() + NSEC_PER_MSEC, false) == 0);
+}
+
+EXPLORE(sched_S10_chosen_while_it_leaves, .run = explore_run_free_threads, .cpus = 2, .bodies = 2,
+	.setup = setup_beginner, .body = chosen_body, .check = check_wake, .bound = 2);
+
 /** CPU 1 leaves and comes back, and takes threads again. */
 static void return_body(unsigned self)
 {
@@ -86,10 +153,7 @@ static void return_body(unsigned self)
 		take_down();
 		EXPLORE_EXPECT(sched_cpu_up(1) == 0);
 		EXPLORE_EXPECT(sched_cpu_is_up(1) && cpu_is_online(1));
-		struct cpuset one = {{0}};
-		bitmap_set(one.bits, 1);
-		EXPLORE_EXPECT(sched_set_affinity(current_thread(), &one) == 0);
-		EXPLORE_EXPECT(this_cpu() == 1);
+		EXPLORE_EXPECT(bind_to(1) == 0 && this_cpu() == 1);
 	} else {
 		block_once();
 	}
