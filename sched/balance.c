@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Moving ready threads between CPUs: an idle CPU takes one from the CPU that has most; a CPU whose
-// slice timer runs, which means that threads wait, gives half of what it has more than the least
-// loaded; a CPU that would go on to worse work takes real-time threads that wait elsewhere. A moved
+// Moving ready threads between CPUs: an idle CPU takes one from the CPU that has most, of those that
+// share its cache, else of its node, else of the next nearest node; a CPU whose slice timer runs, which
+// means that threads wait, gives half of what it has more than the least loaded; a CPU that would go on
+// to worse work takes real-time threads that wait elsewhere. Of equal CPUs the nearest is taken. A moved
 // thread is never out of sight: it is READY with sched.cpu naming the queue that it goes to.
 #include "fair.h"
 
@@ -24,12 +25,11 @@ static bool steal_from(struct runq *victim, struct runq *rq)
 	return true;
 }
 
-bool balance_steal(struct runq *rq)
+static bool steal_in(struct runq *rq, struct cpu_span span)
 {
 	struct runq *best = NULL;
 	uint32_t most = 0;
-	unsigned count = sched_cpus;
-	for (cpuid_t cpu = 0; cpu < count; cpu++) {
+	for (cpuid_t cpu = span.first; cpu < span.end; cpu++) {
 		struct runq *victim = cpu == rq->cpu ? NULL : online_runq(cpu);
 		uint32_t ready = victim ? load_relaxed(&victim->ready_count) : 0;
 		if (ready > most) {
@@ -42,10 +42,19 @@ bool balance_steal(struct runq *rq)
 	if (steal_from(best, rq))
 		return true;
 	// All of the best's are bound to it: try the others.
-	for (cpuid_t cpu = 0; cpu < count; cpu++) {
+	for (cpuid_t cpu = span.first; cpu < span.end; cpu++) {
 		struct runq *victim = cpu == rq->cpu ? NULL : online_runq(cpu);
 		if (victim && victim != best && load_relaxed(&victim->ready_count) &&
 		    steal_from(victim, rq))
+			return true;
+	}
+	return false;
+}
+
+bool balance_steal(struct runq *rq)
+{
+	for (unsigned i = rq->near_from; i <= sched_nodes; i++) {
+		if (steal_in(rq, near_span(rq, i)))
 			return true;
 	}
 	return false;
@@ -55,8 +64,8 @@ static struct runq *least_loaded(struct runq *rq)
 {
 	struct runq *best = rq;
 	uint32_t least = runq_load(rq);
-	for (cpuid_t cpu = 0; cpu < sched_cpus; cpu++) {
-		struct runq *other = online_runq(cpu);
+	for (unsigned i = 1; i < sched_cpus; i++) {
+		struct runq *other = online_runq(cpu_near(rq, i));
 		uint32_t load = other ? runq_load(other) : UINT32_MAX;
 		if (load < least) {
 			best = other;
@@ -103,8 +112,8 @@ void balance_pull_rt(struct runq *rq)
 {
 	if (has_rt(rq))
 		return;
-	for (cpuid_t cpu = 0; cpu < sched_cpus; cpu++) {
-		struct runq *victim = cpu == rq->cpu ? NULL : online_runq(cpu);
+	for (unsigned i = 1; i < sched_cpus; i++) {
+		struct runq *victim = online_runq(cpu_near(rq, i));
 		if (!victim || !(load_relaxed(&victim->ready_bands) & 1u << BAND_REALTIME))
 			continue;
 		// One that is about to run at home is better left there.

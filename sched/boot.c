@@ -15,6 +15,7 @@ static void bring_up_this_cpu(void)
 	struct thread *idle = this_cpu_ptr(idle_thread);
 	thread_adopt_idle(idle, this_cpu());
 	runq_init(rq, this_cpu(), idle);
+	near_init_cpu(rq);
 	__atomic_store_n(&sched_runqs[this_cpu()], rq, __ATOMIC_RELEASE);
 	__atomic_store_n(&sched_online[this_cpu()], rq, __ATOMIC_RELEASE);
 }
@@ -29,6 +30,7 @@ void upcall_sched_init(void)
 	if (sched_cpus == 1)
 		sched_idle_polls = 0; // nobody else could have any for it
 	idle_set_words = (sched_cpus + 63) / 64;
+	near_init();
 	bring_up_this_cpu();
 	upcall_spawn("reclaim", quiesce_thread);
 }

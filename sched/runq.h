@@ -29,6 +29,11 @@ struct fair_queue {
 	uint32_t home; // what vruntime_home is for it
 };
 
+/** CPUs first to end - 1. */
+struct cpu_span {
+	uint16_t first, end;
+};
+
 struct runq {
 	struct spinlock lock;
 	cpuid_t cpu;
@@ -69,6 +74,10 @@ struct runq {
 	uint64_t sample_period, sample_switches; // sample.c
 	struct sched_samples samples; // of threads with a user address space
 	uint64_t load[3];
+	// Who is near (near.c): constant.
+	struct cpu_span core, cache; // CPUs that share them
+	uint8_t near_from; // the first near_span() that is not in the next one
+	const struct cpu_span *nodes; // all, nearest first
 };
 DECLARE_PERCPU(struct runq, runq);
 extern unsigned sched_cpus; // numbers below this may be CPUs with a run queue
@@ -194,6 +203,20 @@ void rt_enqueue(struct runq *rq, struct thread *thread, enum enqueue_reason reas
 void rt_dequeue(struct runq *rq, struct thread *thread);
 struct thread *rt_first(struct runq *rq);
 
+// near.c
+extern unsigned sched_nodes; // that have CPUs
+extern bool sched_has_smt; // some CPUs share a core
+void near_init(void);
+void near_init_cpu(struct runq *rq);
+/** All CPUs, @i from 0 to sched_cpus - 1, those near @rq's first: its node's, from itself on, then the
+ *  other nodes' by their distance. */
+cpuid_t cpu_near(const struct runq *rq, unsigned i);
+/** For @i from rq->near_from to sched_nodes: the CPUs of @rq's cache, of its node, of the others. */
+static inline struct cpu_span near_span(const struct runq *rq, unsigned i)
+{
+	return i ? rq->nodes[i - 1] : rq->cache;
+}
+
 // wake.c
 /** CPUs that wait in idle: set and cleared by themselves, cleared by who sends one work. */
 extern _Atomic uint64_t idle_set[(CPUS_MAX + 63) / 64];
@@ -222,8 +245,8 @@ static inline bool idle_set_suits(struct thread *thread)
 }
 void idle_set_add(cpuid_t cpu);
 void idle_set_remove(cpuid_t cpu);
-/** An idle CPU on which @thread may run, nearest to @near; false = none. Not claimed. */
-bool idle_set_find(struct thread *thread, cpuid_t near, cpuid_t *cpu);
+/** An idle CPU on which @thread may run, nearest to @rq's; false = none. Not claimed. */
+bool idle_set_find(struct thread *thread, const struct runq *rq, cpuid_t *cpu);
 /** Put @thread, READY and in no queue, with sched.cpu == @rq->cpu, into @rq; kick if needed. No
  *  run-queue lock held, interrupts off. */
 void runq_push(struct runq *rq, struct thread *thread, enum enqueue_reason reason);

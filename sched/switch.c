@@ -53,7 +53,7 @@ static no_inline bool leave_for_affinity(struct runq *rq, struct thread *prev)
 static no_inline void offer_to_idle(struct runq *rq, struct thread *prev)
 {
 	cpuid_t cpu;
-	if (idle_set_find(prev, rq->cpu, &cpu))
+	if (idle_set_find(prev, rq, &cpu))
 		sched_kick(cpu_runq(cpu));
 }
 

@@ -42,34 +42,61 @@ bool sched_may_run_on(struct thread *thread, cpuid_t cpu)
 	return !affinity || bitmap_test(affinity->bits, cpu);
 }
 
-/** First CPU of word @word of the idle set where @thread may run, of those in @set. */
-static bool find_in_word(struct thread *thread, unsigned word, uint64_t set, cpuid_t *cpu)
+static bool is_core_idle(cpuid_t cpu)
 {
-	set &= idle_set_for(thread, word);
-	*cpu = word * 64 + (set ? (unsigned)__builtin_ctzll(set) : 0);
-	return set != 0;
+	struct cpu_span core = cpu_runq(cpu)->core;
+	for (cpuid_t i = core.first; i < core.end; i++) {
+		if (!(load_relaxed(&idle_set[i / 64]) >> i % 64 & 1))
+			return false;
+	}
+	return true;
 }
 
-bool idle_set_find(struct thread *thread, cpuid_t near, cpuid_t *cpu)
+/** The first idle CPU of @first to @end - 1 where @thread may run; @is_whole: of an idle core. */
+static bool find_between(struct thread *thread, unsigned first, unsigned end, bool is_whole,
+			 cpuid_t *cpu)
 {
-	unsigned word = near / 64;
-	uint64_t upward = ~0ull << near % 64;
-	if (find_in_word(thread, word, upward, cpu))
-		return true;
-	for (unsigned i = 1; i < idle_set_words; i++) {
-		word = word + 1 < idle_set_words ? word + 1 : 0;
-		if (find_in_word(thread, word, UINT64_MAX, cpu))
+	for (unsigned word = first / 64; first < end; word++, first = word * 64) {
+		uint64_t set = idle_set_for(thread, word) & ~0ull << first % 64;
+		if (end - word * 64 < 64)
+			set &= (1ull << end % 64) - 1;
+		for (; set; set &= set - 1) {
+			*cpu = word * 64 + (unsigned)__builtin_ctzll(set);
+			if (!is_whole || is_core_idle(*cpu))
+				return true;
+		}
+	}
+	return false;
+}
+
+/** The same of @span, from CPU @near on. Who shares a core with a busy CPU has only a part of it. */
+static bool find_in_span(struct thread *thread, struct cpu_span span, cpuid_t near, cpuid_t *cpu)
+{
+	cpuid_t from = near >= span.first && near < span.end ? near : span.first;
+	for (int is_whole = sched_has_smt; is_whole >= 0; is_whole--) {
+		if (find_between(thread, from, span.end, is_whole, cpu) ||
+		    find_between(thread, span.first, from, is_whole, cpu))
 			return true;
 	}
-	return find_in_word(thread, near / 64, ~upward, cpu);
+	return false;
 }
 
-/** A CPU that runs worse work than @thread: the worst. */
-static struct runq *find_preemptible(struct thread *thread)
+bool idle_set_find(struct thread *thread, const struct runq *rq, cpuid_t *cpu)
+{
+	for (unsigned i = rq->near_from; i <= sched_nodes; i++) {
+		if (find_in_span(thread, near_span(rq, i), rq->cpu, cpu))
+			return true;
+	}
+	return false;
+}
+
+/** A CPU that runs worse work than @thread: the worst, of equal ones the nearest to @home. */
+static struct runq *find_preemptible(struct thread *thread, struct runq *home)
 {
 	struct runq *best = NULL;
 	uint32_t best_rank = load_relaxed(&thread->sched.rank);
-	for (cpuid_t cpu = 0; cpu < sched_cpus; cpu++) {
+	for (unsigned i = 0; i < sched_cpus; i++) {
+		cpuid_t cpu = cpu_near(home, i);
 		struct runq *rq = online_runq(cpu);
 		if (!rq || !sched_may_run_on(thread, cpu))
 			continue;
@@ -82,13 +109,13 @@ static struct runq *find_preemptible(struct thread *thread)
 	return best;
 }
 
-/** The least loaded of at most @max allowed CPUs from @home on; @home only if it is allowed. */
-static struct runq *find_least_loaded(struct thread *thread, struct runq *home, unsigned max)
+/** The least loaded of at most @max allowed CPUs of the nearest @count; @home only if it is allowed. */
+static struct runq *find_least_loaded(struct thread *thread, struct runq *home, unsigned count,
+				      unsigned max)
 {
 	struct runq *best = NULL;
-	unsigned count = sched_cpus;
-	cpuid_t cpu = home->cpu;
 	for (unsigned i = 0, seen = 0; i < count && seen < max; i++) {
+		cpuid_t cpu = cpu_near(home, i);
 		struct runq *rq = online_runq(cpu);
 		if (rq && sched_may_run_on(thread, cpu)) {
 			seen++;
@@ -96,7 +123,6 @@ static struct runq *find_least_loaded(struct thread *thread, struct runq *home, 
 			if (!best || runq_load(rq) + (best == home) < runq_load(best))
 				best = rq;
 		}
-		cpu = cpu + 1 < count ? cpu + 1 : 0;
 	}
 	return best ? best : home;
 }
@@ -104,20 +130,21 @@ static struct runq *find_least_loaded(struct thread *thread, struct runq *home, 
 no_inline struct runq *sched_choose_elsewhere(struct thread *thread, struct runq *home)
 {
 	cpuid_t cpu;
-	if (idle_set_find(thread, home->cpu, &cpu)) {
+	if (idle_set_find(thread, home, &cpu)) {
 		idle_set_remove(cpu); // so that the next waker takes another one
 		return cpu_runq(cpu);
 	}
 	if (!rank_is_fair(load_relaxed(&thread->sched.rank))) {
-		struct runq *rq = find_preemptible(thread);
+		struct runq *rq = find_preemptible(thread, home);
 		if (rq)
 			return rq;
 	}
 	if (!sched_may_run_on(thread, home->cpu) || !online_runq(home->cpu))
-		return find_least_loaded(thread, home, sched_cpus);
+		return find_least_loaded(thread, home, sched_cpus, sched_cpus);
 	if (load_relaxed(&home->ready_count) < 2)
 		return home;
-	return find_least_loaded(thread, home, SCAN_MAX);
+	// It may wait a little, but not so long that it pays to leave the node.
+	return find_least_loaded(thread, home, home->nodes->end - home->nodes->first, SCAN_MAX);
 }
 
 /** The usual cases of sched_choose(), for a thread without affinity. */
@@ -162,7 +189,7 @@ void sched_kick(struct runq *rq)
 static no_inline void offer_again(struct runq *rq, struct thread *thread)
 {
 	cpuid_t cpu;
-	if (idle_set_find(thread, rq->cpu, &cpu))
+	if (idle_set_find(thread, rq, &cpu))
 		sched_kick(cpu_runq(cpu));
 }
 

@@ -2,6 +2,7 @@
 // System calls of scheduling.
 #include "syscall.h"
 
+#include <hal/bootinfo.h>
 #include <hal/mmu.h>
 #include <kernel/smp.h>
 #include <lib/bitmap.h>
@@ -279,9 +280,10 @@ SYSCALL2(sched_rr_get_interval, int32_t, tid, uaddr_t, at)
 SYSCALL3(getcpu, uaddr_t, cpu_at, uaddr_t, node_at, uaddr_t, unused)
 {
 	(void)unused;
-	if (cpu_at && abi_put32(cpu_at, this_cpu()))
+	cpuid_t cpu = this_cpu();
+	if (cpu_at && abi_put32(cpu_at, cpu))
 		return -EFAULT;
-	return node_at ? abi_put32(node_at, 0) : 0;
+	return node_at ? abi_put32(node_at, bootinfo.cpus[cpu].node) : 0;
 }
 
 enum { PRIO_PROCESS, PRIO_PGRP, PRIO_USER };

@@ -128,10 +128,11 @@ nsec_t sim_busy(nsec_t ns)
 	return lab_clock() - began;
 }
 
-void sim_boot(unsigned count, uint64_t ram, void (*user)(void))
+void sim_boot(unsigned count, void (*set_topology)(void), uint64_t ram, void (*user)(void))
 {
 	host_config.mode = HOST_SIM;
 	host_config.cpus = count;
+	host_config.set_topology = set_topology;
 	host_config.ram_bytes = ram;
 	host_config.user = user;
 	host_config.cmdline = "quiet";

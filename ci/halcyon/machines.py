@@ -159,6 +159,23 @@ def share_line(name, shares):
     return line
 
 
+def node_line(name, nodes, mem):
+    """QEMU's arguments for "0,2:1,3:31": nodes of these processors, each with its part of the memory, and
+    the distance between any two. The processors of a RISC-V node must follow each other: as many as asked."""
+    *nodes, distance = nodes.split(':')
+    if find(name).arch == 'riscv64':
+        numbers = map(str, range(sum(len(cpus.split(',')) for cpus in nodes)))
+        nodes = [','.join(next(numbers) for _ in cpus.split(',')) for cpus in nodes]
+    part = int(mem.removesuffix('M')) // len(nodes)
+    line, distances = [], []
+    for i, cpus in enumerate(nodes):
+        line += ['-object', 'memory-backend-ram,id=node%d,size=%dM' % (i, part),
+                 '-numa', 'node,nodeid=%d,memdev=node%d,cpus=%s' % (i, i, cpus.replace(',', ',cpus='))]
+        for j in range(i):
+            distances += ['-numa', 'dist,src=%d,dst=%d,val=%s' % (i, j, distance)]
+    return line + distances
+
+
 def device_line(devices):
     return [word for device in devices for word in ('-device', device)]
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Which thread a CPU runs, where a woken one goes, and timers that are not set.
+#include <hal/bootinfo.h>
+#include <lib/bitmap.h>
+
 #include "../runq.h"
 #include "threads.h"
 
@@ -105,6 +108,33 @@ static uint64_t ipis_of_wake(cpuid_t cpu, unsigned priority)
 	EXPECT_EQ(sched_set_policy(thread, SCHED_FIFO, 99), 0); // so that it ends
 	group_join(&group);
 	return ipis;
+}
+
+TEST(sched, S8_each_cpu_sees_all_others_near_ones_first)
+{
+	for (cpuid_t cpu = 0; cpu < sched_cpus; cpu++) {
+		const struct runq *rq = cpu_runq(cpu);
+		struct cpuset seen = {{0}};
+		unsigned distance = 10;
+		if (!rq)
+			continue;
+		for (unsigned i = 0; i < sched_cpus; i++) {
+			cpuid_t other = cpu_near(rq, i);
+			const struct boot_cpu *from = &bootinfo.cpus[cpu], *to = &bootinfo.cpus[other];
+			EXPECT(other < sched_cpus && !bitmap_test(seen.bits, other));
+			bitmap_set(seen.bits, other);
+			EXPECT(bootinfo.nodes[from->node].distances[to->node] >= distance);
+			distance = bootinfo.nodes[from->node].distances[to->node];
+		}
+		EXPECT_EQ(cpu_near(rq, 0), cpu);
+		for (unsigned i = rq->near_from; i <= sched_nodes; i++) {
+			struct cpu_span span = near_span(rq, i);
+			for (cpuid_t other = span.first; other < span.end; other++)
+				bitmap_clear(seen.bits, other);
+		}
+		EXPECT(bitmap_is_empty(seen.bits, CPUS_MAX)); // a search by spans misses nobody
+		EXPECT(rq->core.first >= rq->cache.first && rq->core.end <= rq->cache.end);
+	}
 }
 
 TEST(sched, S8_no_ipi_to_a_busy_cpu_for_lesser_work)

@@ -33,6 +33,7 @@ def read_args():
     parser.add_argument('--cpus', default='4')
     parser.add_argument('--icount', type=int, default=0)
     parser.add_argument('--mem', default='256M')
+    parser.add_argument('--nodes')
     parser.add_argument('--add', action='append', default=[])
     parser.add_argument('--device', action='append', default=[])
     parser.add_argument('names', nargs='*')
@@ -75,6 +76,8 @@ def boot(args, names, scratch, results):
     line = machines.qemu_line(args.machine, args.kernel or image_path(build, arch), initrd, append,
                               args.cpus, args.mem, guest.PIPES, bool(args.icount))
     line += machines.device_line(args.device)
+    if args.nodes:
+        line += machines.node_line(args.machine, args.nodes, args.mem)
     with open(scratch / 'out', 'w+b') as out:
         framed = Watched(line, out, SILENT_S * (LONGER if is_long else 1))
         framed.run()

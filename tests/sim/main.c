@@ -5,11 +5,29 @@
 #include "workload.h"
 
 #include <arch/sim.h>
+#include <hal/bootinfo.h>
 #include <sched/sched.h>
 #include <stdlib.h>
 #include <string.h>
 
 int simulate_main(int argc, char **argv);
+
+/** As firmware that lists the CPUs of all nodes by turns: CPUs get near numbers only by being sorted. */
+static void set_topology(void)
+{
+	for (unsigned i = 0; i < bootinfo.cpu_count; i++) {
+		struct boot_cpu *cpu = &bootinfo.cpus[i];
+
+		topology_set_node(cpu->hwid, i % workload.nodes);
+		cpu->cache = i / workload.nodes / workload.cache;
+		cpu->core = i / workload.nodes / workload.smt;
+	}
+	for (unsigned i = 0; i < workload.distance_count; i++) {
+		const struct distance *d = &workload.distances[i];
+
+		topology_set_distance(d->from, d->to, d->distance);
+	}
+}
 
 static void run(void)
 {
@@ -41,6 +59,6 @@ int simulate_main(int argc, char **argv)
 	for (unsigned i = 0; i < workload.group_count; i++)
 		threads += workload.groups[i].count;
 	// Memory that nobody touches costs nothing here.
-	sim_boot(workload.cpus, MIB(128) + workload.cpus * MIB(1) + threads * 2 * HAL_KSTACK_SIZE,
+	sim_boot(workload.cpus, set_topology, MIB(128) + workload.cpus * MIB(1) + threads * 2 * HAL_KSTACK_SIZE,
 		 run);
 }

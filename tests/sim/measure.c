@@ -169,9 +169,31 @@ static double deviation(const struct group *group)
 	return t.mean ? 100 * max((double)t.most - t.mean, t.mean - (double)t.least) / t.mean : 0;
 }
 
+static double per_cent(uint64_t part, uint64_t all)
+{
+	return all ? 100.0 * (double)part / (double)all : 100;
+}
+
 static double home_share(const struct group *group)
 {
-	return group->wakes ? 100.0 * (double)group->home_wakes / (double)group->wakes : 100;
+	return per_cent(group->home_wakes, group->wakes);
+}
+
+static double node_share(const struct group *group)
+{
+	return per_cent(group->wakes - group->far_wakes, group->wakes);
+}
+
+/** Of the wakes on another CPU, how many have a core for themselves. */
+static double whole_share(const struct group *group)
+{
+	return per_cent(group->whole_wakes, group->wakes - group->home_wakes);
+}
+
+/** How far those go, in the mean, that leave their node. */
+static double mean_distance(const struct group *group)
+{
+	return group->far_wakes ? (double)group->distance / (double)group->far_wakes : 0;
 }
 
 static double group_metric(const struct group *group, const char *name)
@@ -180,6 +202,12 @@ static double group_metric(const struct group *group, const char *name)
 		return deviation(group);
 	if (strcmp(name, "home") == 0)
 		return home_share(group);
+	if (strcmp(name, "node") == 0)
+		return node_share(group);
+	if (strcmp(name, "whole") == 0)
+		return whole_share(group);
+	if (strcmp(name, "distance") == 0)
+		return mean_distance(group);
 	if (strcmp(name, "time") == 0)
 		return times_of(group).mean;
 	if (strcmp(name, "least") == 0)
@@ -277,6 +305,10 @@ static void print_group(const struct group *group)
 	       (double)percentile(&group->latencies, 0.99) / 1e3,
 	       (double)percentile(&group->latencies, 0.999) / 1e3,
 	       (double)group->latencies.max / 1e3);
+	if (workload.nodes > 1 || workload.smt > 1)
+		printf("%-10s in the node %.2f %%; others went %.2f far; of those on another CPU on a core of "
+		       "their own %.2f %%\n",
+		       "", node_share(group), mean_distance(group), whole_share(group));
 }
 
 static void print_all(void)

@@ -2,19 +2,22 @@
 // Reads a description of a workload: one statement per line, # begins a comment.
 //
 //   cpus 64            time 2s            warmup 200ms            seed 7
+//   nodes 4            cache 8            smt 2            distance FROM TO DISTANCE
 //   group NAME COUNT [nice N | batch | idle | fifo P | rr P] [from CPU | pin CPU | spread] : STEPS
 //   expect METRIC <= VALUE
 //
+// nodes: the CPUs are shared out among so many; cache, smt: so many of a node share a cache, a core.
 // STEPS, repeated for ever: run T, sleep T, wait, wake NAME, yield. T: 3ms, 1us..2ms (evenly spread),
 // ~5ms (exponential).
 #include "workload.h"
 
+#include <hal/bootinfo.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct workload workload = {.cpus = 4, .time = NSEC_PER_SEC, .seed = 1};
+struct workload workload = {.cpus = 4, .nodes = 1, .cache = CPUS_MAX, .smt = 1, .time = NSEC_PER_SEC, .seed = 1};
 
 static const char *file;
 static unsigned line;
@@ -171,6 +174,17 @@ static void parse_expect(char **at)
 	expect->line = line;
 }
 
+static void parse_distance(char **at)
+{
+	struct distance *distance = &workload.distances[workload.distance_count];
+
+	if (workload.distance_count++ == WORKLOAD_DISTANCES)
+		fail("more than %d distances", WORKLOAD_DISTANCES);
+	distance->from = (unsigned)number(next_word(at), 0, BOOT_NODES_MAX - 1);
+	distance->to = (unsigned)number(next_word(at), 0, BOOT_NODES_MAX - 1);
+	distance->distance = (unsigned)number(next_word(at), 10, 255);
+}
+
 static void parse_line(char *text)
 {
 	char *at, *word;
@@ -181,6 +195,14 @@ static void parse_line(char *text)
 		return;
 	if (strcmp(word, "cpus") == 0)
 		workload.cpus = (unsigned)number(next_word(&at), 1, CPUS_MAX);
+	else if (strcmp(word, "nodes") == 0)
+		workload.nodes = (unsigned)number(next_word(&at), 1, BOOT_NODES_MAX);
+	else if (strcmp(word, "cache") == 0)
+		workload.cache = (unsigned)number(next_word(&at), 1, CPUS_MAX);
+	else if (strcmp(word, "smt") == 0)
+		workload.smt = (unsigned)number(next_word(&at), 1, CPUS_MAX);
+	else if (strcmp(word, "distance") == 0)
+		parse_distance(&at);
 	else if (strcmp(word, "time") == 0)
 		workload.time = duration(next_word(&at)).min;
 	else if (strcmp(word, "warmup") == 0)

@@ -3,12 +3,15 @@
 #include "workload.h"
 
 #include <arch/sim.h>
+#include <hal/bootinfo.h>
 #include <kernel/panic.h>
 #include <kernel/quiesce.h>
 #include <lib/bitmap.h>
 #include <math.h>
 #include <sched/sched.h>
 #include <stdlib.h>
+
+#include "../../sched/runq.h"
 
 bool workload_is_measured;
 
@@ -43,12 +46,31 @@ static void run(nsec_t ns)
 	}
 }
 
+static bool has_its_core_for_itself(cpuid_t cpu)
+{
+	struct cpu_span core = cpu_runq(cpu)->core;
+
+	for (cpuid_t i = core.first; i < core.end; i++) {
+		if (i != cpu && runq_load(cpu_runq(i)))
+			return false;
+	}
+	return true;
+}
+
 static void count_wake(struct sim_thread *self, cpuid_t slept_on, nsec_t due)
 {
 	if (!workload_is_measured)
 		return;
 	self->group->wakes++;
-	self->group->home_wakes += this_cpu() == slept_on;
+	unsigned from = bootinfo.cpus[slept_on].node, to = bootinfo.cpus[this_cpu()].node;
+	if (this_cpu() == slept_on)
+		self->group->home_wakes++;
+	else
+		self->group->whole_wakes += has_its_core_for_itself(this_cpu());
+	if (from != to) {
+		self->group->far_wakes++;
+		self->group->distance += bootinfo.nodes[from].distances[to];
+	}
 	latency_add(&self->group->latencies, time_now() - due);
 }
 

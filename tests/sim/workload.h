@@ -10,6 +10,7 @@
 #define WORKLOAD_GROUPS 16
 #define WORKLOAD_STEPS 8
 #define WORKLOAD_EXPECTS 32
+#define WORKLOAD_DISTANCES 64
 #define WORKLOAD_NAME 24
 #define LATENCY_BUCKETS 1024
 
@@ -51,6 +52,8 @@ struct group {
 	// Since the warm-up:
 	struct latencies latencies;
 	uint64_t wakes, home_wakes; // wakes on the CPU where the thread slept
+	uint64_t whole_wakes; // on another CPU, with a core for itself
+	uint64_t far_wakes, distance; // in another node; sum of the distances to there
 };
 
 struct sim_thread {
@@ -69,8 +72,16 @@ struct expect {
 	unsigned line;
 };
 
+/** `distance FROM TO DISTANCE`. */
+struct distance {
+	unsigned from, to, distance;
+};
+
 struct workload {
-	unsigned cpus;
+	unsigned cpus, nodes;
+	unsigned cache, smt; // CPUs that share one
+	struct distance distances[WORKLOAD_DISTANCES];
+	unsigned distance_count;
 	nsec_t warmup, time;
 	uint64_t seed;
 	struct group groups[WORKLOAD_GROUPS];

@@ -10,9 +10,9 @@
  *  much time has passed, on this CPU. Interrupts on. */
 nsec_t sim_busy(nsec_t ns);
 
-/** Be a machine of @cpus CPUs with @ram bytes whose first user program is @user, which ends by
- *  sim_end(). */
-noreturn_fn void sim_boot(unsigned cpus, uint64_t ram, void (*user)(void));
+/** Be a machine of @cpus CPUs, which stand as @set_topology says, with @ram bytes, whose first user
+ *  program is @user, which ends by sim_end(). */
+noreturn_fn void sim_boot(unsigned cpus, void (*set_topology)(void), uint64_t ram, void (*user)(void));
 noreturn_fn void sim_end(int status);
 
 /** What a simulation watches: called whenever time is about to pass from @from to @to, with @idle CPUs
