@@ -251,6 +251,7 @@ static const struct mm_object_ops anon_ops = {
 	.describe = anon_describe,
 	.get_resident = anon_get_resident,
 	.is_memory = true,
+	.reports_writes = true, // the kernel writes into none but the vDSO's, before they are mapped
 };
 
 struct mm_object *mm_object_create_anon(uint64_t pages)

@@ -122,6 +122,21 @@ TEST(hal, H6_pages_of_files_are_synchronised_once)
 	t_file_destroy(&file);
 }
 
+/** As the vDSO is, whose pages every program touches when it starts. */
+TEST(hal, H6_shared_pages_are_synchronised_once)
+{
+	struct mm_object *object = mm_object_create_anon(1);
+	EXPECT(object != NULL);
+	struct mm_space *space = mm_space_create();
+	host_record_start();
+	EXPECT_EQ(t_get(space, t_map_object(space, 0, PAGE, R | X | MM_SHARED, object, 0)), 0);
+	EXPECT_EQ(t_get(space, t_map_object(space, 0, PAGE, R | X | MM_SHARED, object, 0)), 0);
+	stop();
+	EXPECT_EQ(count(HOST_RECORD_SYNC_CODE, ANY, ANY, ANY), 1);
+	mm_space_put(space);
+	object->ops->put(object);
+}
+
 // ---- spin tables --------------------------------------------------------------------------------
 
 TEST(hal, H6_spin_table_words_are_cleaned)
