@@ -93,6 +93,8 @@ static void fill_gdt(struct x86_percpu *area)
 	area->gdt[X86_TSS_SELECTOR >> 3] = (sizeof(struct x86_tss) - 1) | (tss & 0xffffff) << 16 |
 					   0x89ull << 40 | (tss >> 24 & 0xff) << 56;
 	area->gdt[(X86_TSS_SELECTOR >> 3) + 1] = tss >> 32;
+	static_assert(CPUS_MAX <= 0x10000, "the low part of a limit");
+	area->gdt[X86_CPU_SELECTOR >> 3] = 0x0040f10000000000 | area->head.cpu;
 }
 
 static void load_gdt(struct x86_percpu *area)

@@ -70,5 +70,6 @@ int64_t VDSO(time)(int64_t *at)
 
 int VDSO(getcpu)(unsigned *cpu, unsigned *node, void *unused)
 {
-	return (int)call(NR_getcpu, (long)cpu, (long)node, (long)unused);
+	(void)unused;
+	return get_cpu(cpu, node);
 }

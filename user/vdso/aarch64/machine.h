@@ -23,3 +23,9 @@ static inline long call(long nr, long a, long b, long c)
 	__asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2) : "memory");
 	return x0;
 }
+
+/** For no name that is exported. */
+static inline int get_cpu(unsigned *cpu, unsigned *node)
+{
+	return (int)call(NR_getcpu, (long)cpu, (long)node, 0);
+}

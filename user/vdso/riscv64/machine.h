@@ -23,3 +23,9 @@ static inline long call(long nr, long a, long b, long c)
 	__asm__ volatile("ecall" : "+r"(a0) : "r"(a7), "r"(a1), "r"(a2) : "memory");
 	return a0;
 }
+
+/** Nothing that a program may read says which CPU it is on; Linux's makes the call, too. */
+static inline int get_cpu(unsigned *cpu, unsigned *node)
+{
+	return (int)call(NR_getcpu, (long)cpu, (long)node, 0);
+}

@@ -23,3 +23,15 @@ static inline long call(long nr, long a, long b, long c)
 			 : "rcx", "r11", "memory");
 	return result;
 }
+
+/** The kernel keeps the CPU's number as the limit of a segment (X86_CPU_SELECTOR). */
+static inline int get_cpu(unsigned *cpu, unsigned *node)
+{
+	unsigned number;
+	__asm__ volatile("lsl %1, %0" : "=r"(number) : "r"(0x3b));
+	if (cpu)
+		*cpu = number;
+	if (node)
+		*node = 0;
+	return 0;
+}

@@ -20,7 +20,8 @@ struct x86_tss {
 	uint16_t iomap_base;
 } __attribute__((packed));
 
-#define X86_GDT_ENTRIES 7
+#define X86_GDT_ENTRIES 8
+#define X86_CPU_SELECTOR 0x3b // a segment that is never loaded; its limit is the CPU's number (user/vdso)
 
 // The beginning of each CPU's area.
 struct x86_percpu {
