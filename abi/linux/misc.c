@@ -178,3 +178,11 @@ SYSCALL3(syslog, int, type, uaddr_t, at, int, len)
 		return -EINVAL;
 	}
 }
+
+// Partly: Linux's own, in which addresses are never random; the rest: EINVAL.
+SYSCALL1(personality, uint32_t, persona)
+{
+	enum { PER_LINUX = 0, ADDR_NO_RANDOMIZE = 0x40000, QUERY = -1 };
+	bool is_own = persona == PER_LINUX || persona == ADDR_NO_RANDOMIZE || persona == (uint32_t)QUERY;
+	return is_own ? PER_LINUX : -EINVAL;
+}
