@@ -17,17 +17,15 @@ static const char *internal_name(unsigned code)
 	}
 }
 
+// A table, which a compiler that is to save space does not make of a switch.
+static const char *const names[] = {
+	[0] = "OK",
+#define ERROR(name, number, text) [number] = #name,
+#include <uapi/errors.def>
+};
+
 const char *err_name(err_t err)
 {
 	unsigned code = err < 0 ? -(unsigned)err : (unsigned)err;
-	switch (code) {
-	case 0:
-		return "OK";
-#define ERROR(name, number, text)                                                                  \
-	case number:                                                                               \
-		return #name;
-#include <uapi/errors.def>
-	default:
-		return internal_name(code);
-	}
+	return code < array_len(names) && names[code] ? names[code] : internal_name(code);
 }
