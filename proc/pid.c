@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Numbers of threads and processes, and process groups.
 //
-// The table has two levels: a fixed array of chunks, each there while a number of its is in use. Numbers are
+// The table has two levels: a fixed array of chunks, each there while a number of its is in use. The first
+// and one more take no allocation, so that a process which forks one child at a time costs none. Numbers are
 // given out in ascending order and reused only after all others were.
 #include "internal.h"
 
@@ -19,6 +20,8 @@ struct pid_entry {
 
 struct spinlock proc_tree_lock = SPINLOCK_INIT;
 static struct pid_entry *chunks[PID_MAX / CHUNK]; // NULL: none is in use (tree lock)
+static struct pid_entry first_chunk[CHUNK], spare_chunk[CHUNK];
+static struct pid_entry *spare = spare_chunk; // NULL: it is in use (tree lock)
 static unsigned long used[PID_MAX / BITS_PER_LONG]; // tree lock
 static uint32_t last_pid; // tree lock
 static uint64_t given_out; // numbers since boot (tree lock)
@@ -28,6 +31,8 @@ static struct list groups[GROUP_BUCKETS]; // processes by pgid (tree lock)
 
 void pid_init(void)
 {
+	chunks[0] = first_chunk;
+	bitmap_set(used, 0);
 	for (unsigned i = 0; i < GROUP_BUCKETS; i++)
 		list_init(&groups[i]);
 }
@@ -45,21 +50,22 @@ static size_t next_free_locked(void)
 
 err_t pid_alloc(uint32_t *pid)
 {
-	struct pid_entry *spare = NULL;
+	struct pid_entry *made = NULL;
 	size_t found;
 	spin_lock(&proc_tree_lock);
-	while ((found = next_free_locked()) < PID_MAX && !chunks[found / CHUNK] && !spare) {
+	while ((found = next_free_locked()) < PID_MAX && !chunks[found / CHUNK] && !spare && !made) {
 		spin_unlock(&proc_tree_lock);
-		spare = kmalloc(CHUNK * sizeof(*spare));
-		if (!spare)
+		made = kmalloc(CHUNK * sizeof(*made));
+		if (!made)
 			return -ENOMEM;
 		spin_lock(&proc_tree_lock);
 	}
 	if (found < PID_MAX) {
 		struct pid_entry **chunk = &chunks[found / CHUNK];
 		if (!*chunk) {
-			*chunk = spare;
-			spare = NULL;
+			struct pid_entry **from = spare ? &spare : &made;
+			*chunk = *from;
+			*from = NULL;
 		}
 		(*chunk)[found % CHUNK] = (struct pid_entry){0};
 		bitmap_set(used, found);
@@ -67,7 +73,7 @@ err_t pid_alloc(uint32_t *pid)
 		given_out++;
 	}
 	spin_unlock(&proc_tree_lock);
-	kfree(spare);
+	kfree(made);
 	*pid = (uint32_t)found;
 	return found < PID_MAX ? 0 : -EAGAIN;
 }
@@ -81,6 +87,10 @@ void pid_free(uint32_t pid)
 	if (bitmap_find_next_set(used, first + CHUNK, first) == first + CHUNK) {
 		chunk = chunks[pid / CHUNK];
 		chunks[pid / CHUNK] = NULL;
+	}
+	if (chunk == spare_chunk) {
+		spare = chunk;
+		chunk = NULL;
 	}
 	spin_unlock(&proc_tree_lock);
 	kfree(chunk);
