@@ -82,10 +82,13 @@ static void print_result(FILE *to, bool failed)
 	bool is_mutant = e->scenario->flags & EXPLORE_MUTANT;
 	bool is_replay = !e->runs_max;
 
+	char cut[48] = "";
+	if (e->is_cut)
+		snprintf(cut, sizeof(cut), ", CUT SHORT (all with %d)", (int)e->bound - 1);
 	fprintf(to, "%sok - explore.%s # %llu schedules, %llu states, %u preemptions%s%s\n",
 		failed == is_mutant && (!failed || e->is_confirmed || is_replay) ? "" : "not ",
 		e->scenario->name, (unsigned long long)e->runs, (unsigned long long)e->states_total,
-		failed ? e->preemptions : e->bound, e->is_cut ? ", CUT SHORT" : "",
+		failed ? e->preemptions : e->bound, cut,
 		is_mutant ? (failed ? ", mutant caught" : ", MUTANT NOT CAUGHT") : "");
 }
 
