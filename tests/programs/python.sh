@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 # Python's own tests of what it asks the kernel for: some cases, the whole modules in the long size.
 # memory 1G
-# long aarch64 riscv64
 . /programs/start.sh
 if [ -n "$LONG" ]; then
 	for module in test_signal test_os test_threading test_subprocess test_posix test_select test_selectors test_poll \

@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """run.py BUILD ARCH SUITE LOGS: boot the image of BUILD with Debian's programs on /usr (ci/halcyon/programs.py) and
-run SUITE there, a script of bash. A line `# long` in it: only with HALCYON_LONG; `# long aarch64`: on that one; `# time 1800`: seconds that it may take (900),
-ten times as many in the long size; `# memory 1G`.
+run SUITE there, a script of bash. A line `# long` in it: only with HALCYON_LONG; `# time 3600`: seconds that it may take
+(1800), five times as many in the long size; `# memory 1G`.
 
 The suite prints lines `@pass TEST`, `@fail TEST`, `@skip TEST reason`, and `@end` at last. It passes if it got that far and
-no test failed but those that known.txt explains. The last line is the count. The whole output is in LOGS."""
+no test failed but those that known.txt explains. The last line is the count, with the seconds of CPU time that the emulator
+took. The whole output is in LOGS."""
 import fnmatch
 import os
 import pathlib
 import re
+import resource
 import subprocess
 import sys
 import tempfile
@@ -63,9 +65,13 @@ def compile_helpers(arch, out):
                    check=True)
 
 
+def cpu_time():
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return spent.ru_utime + spent.ru_stime
+
+
 def boot(build, arch, suite, scratch, out, seconds):
     text = suite.read_text(encoding='utf-8')
-    compile_helpers(arch, scratch)
     shares = [(str(programs.root(arch)), '/usr')]
     add = ['%s:/programs' % HERE, '%s:/suite/bash' % (programs.sources() / 'bash/tests'),
            '%s:/suite/busybox' % (programs.sources() / 'busybox/testsuite'),
@@ -90,27 +96,28 @@ def boot(build, arch, suite, scratch, out, seconds):
 def main():
     build, arch, suite, logs = pathlib.Path(sys.argv[1]), sys.argv[2], pathlib.Path(sys.argv[3]), pathlib.Path(sys.argv[4])
     text = suite.read_text(encoding='utf-8')
-    long = re.search('^# long(.*)$', text, re.MULTILINE)
-    if long and (not long.group(1) or arch in long.group(1).split()) and not os.environ.get('HALCYON_LONG'):
+    if re.search('^# long$', text, re.MULTILINE) and not os.environ.get('HALCYON_LONG'):
         print('only in the long size (./halcyon test --long)')
         return SKIPPED
     if not programs.root(arch).exists() or not programs.sources().exists():
         print('Debian\'s programs are not there: ./halcyon setup fetches them, with a network')
         return SKIPPED
-    seconds = float(option(text, 'time', '900')) * (10 if os.environ.get('HALCYON_LONG') else 1)
+    seconds = float(option(text, 'time', '1800')) * (5 if os.environ.get('HALCYON_LONG') else 1)
     logs.mkdir(parents=True, exist_ok=True)
     kept = logs / ('programs.%s.log' % suite.stem)
     with tempfile.TemporaryDirectory(prefix='halcyon-test-') as name:
         try:
+            compile_helpers(arch, pathlib.Path(name))
+            before = cpu_time()
             out, log = boot(build, arch, suite, pathlib.Path(name), kept, seconds)
         except (Failure, subprocess.CalledProcessError) as failure:
             print(failure)
             return 1
     kept.write_text(out + '---\n' + log, encoding='utf-8')
-    return judge(suite.stem, arch, out, log)
+    return judge(suite.stem, arch, out, log, cpu_time() - before)
 
 
-def judge(suite, arch, out, log):
+def judge(suite, arch, out, log, spent):
     tests = {kind: re.findall(r'^@%s (\S+)' % kind, out, re.MULTILINE) for kind in ('pass', 'fail', 'skip')}
     patterns = known(suite, arch)
     unknown = [test for test in tests['fail']
@@ -122,8 +129,8 @@ def judge(suite, arch, out, log):
             print('failed: ' + test)
         if not is_whole:
             print('the suite did not get to its end')
-    print('@ %s on %s: %d passed, %d failed as known, %d failed, %d skipped'
-          % (suite, arch, len(tests['pass']), len(tests['fail']) - len(unknown), len(unknown), len(tests['skip'])))
+    print('@ %s on %s: %d passed, %d failed as known, %d failed, %d skipped (%.0f s)'
+          % (suite, arch, len(tests['pass']), len(tests['fail']) - len(unknown), len(unknown), len(tests['skip']), spent))
     return 0 if is_whole and not unknown and 'panic' not in log else 1
 
 
