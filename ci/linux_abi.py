@@ -3,7 +3,8 @@
 """Write docs/linux-abi.md: which of Linux's system calls there are. What is there comes from the tables
 uapi/arch/*/uapi/syscalls.def that the kernel is built with; what a call leaves out from the line
 `// Partly: ...` above its SYSCALLn() in abi/linux/; the names of all calls from ci/linux_calls.txt. What fails of the
-tests that programs bring is in tests/programs/known.txt, and how much passed when it was last counted in counts.txt.
+tests that programs bring is in tests/programs/known.txt, what the suites run in suites.txt, and how much passed when
+it was last counted in counts.txt.
 linux_abi.py --check: is the page up to date? Status 1 if not."""
 import pathlib
 import re
@@ -22,8 +23,9 @@ own calls begin at 0x1000 (`uapi/include/uapi/ipc.h`).
 PROGRAMS = """## Real programs
 
 Debian's packages as they are, on a folder shared by 9P, with the test suites that they or their sources bring:
-`./halcyon test -R programs` (`tests/programs/`; `--long` for all of each). Passed, failed for a reason that is said below, skipped by
-the suite itself; (ci) is the size of each day, (long) the whole:
+`./halcyon test -R programs` (`tests/programs/`; `--long` for all of each). Passed, failed for a reason that is said
+below, skipped by the suite itself; *ci* is the size of each day, *long* the whole. The column Linux is the same
+x86_64 programs and tests under Linux 6.18 on the machine that ran the emulator:
 """
 
 
@@ -72,12 +74,14 @@ def rows(name):
 
 def programs():
     out = [PROGRAMS]
-    counts = rows('counts.txt')
-    out.append('| suite | %s |\n|---|---|---|---|' % ' | '.join(ARCHES.values()))
-    for suite in sorted({row[0] for row in counts}):
-        by_arch = {arch: (size, count) for name, arch, size, count in counts if name == suite}
-        cells = ['%s (%s)' % by_arch[arch][::-1] if arch in by_arch else 'not counted' for arch in ARCHES]
-        out.append('| `programs.%s` | %s |' % (suite, ' | '.join(cells)))
+    counts = {(suite, size, arch): count for suite, arch, size, count in rows('counts.txt')}
+    columns = dict(ARCHES, linux='Linux')
+    out.append('| suite | size | %s |\n|---|---|%s' % (' | '.join(columns.values()), '---|' * len(columns)))
+    for suite, size in sorted({key[:2] for key in counts}):
+        cells = [counts.get((suite, size, arch), 'not counted') for arch in columns]
+        out.append('| `programs.%s` | %s | %s |' % (suite, size, ' | '.join(cells)))
+    out.append('\nWhat they run:\n')
+    out += ['- `programs.%s`: %s' % (row[0], ' '.join(row[1:])) for row in rows('suites.txt')]
     out.append('\nWhat fails, and why:\n\n| suite | where | test | why |\n|---|---|---|---|')
     out += ['| `%s` | %s | `%s` | %s |' % (suite, ARCHES.get(arch, ''), test, why)
             for suite, arch, test, why in rows('known.txt')]
