@@ -110,3 +110,22 @@ else()
 		endif()
 	endif()
 endif()
+
+# halcyon_free_registers(file...): functions of these files keep no register for their callers, which must be
+# entry code that has saved them all, or functions of such files. What they call keeps them as usual.
+function(halcyon_free_registers)
+	if(NOT CMAKE_C_COMPILER_ID STREQUAL "GNU" OR CONFIG_DEBUG)
+		return()
+	endif()
+	set(free_x86_64 rbx r12 r13 r14 r15)
+	set(free_aarch64 x19 x20 x21 x22 x23 x24 x25 x26 x27 x28)
+	set(free_riscv64 s1 s2 s3 s4 s5 s6 s7 s8 s9 s10 s11)
+	set(options -fomit-frame-pointer)
+	if(HALCYON_ARCH STREQUAL "x86_64")
+		list(APPEND options -ffixed-rbp) # gcc cannot have it free: not used, it is not saved either
+	endif()
+	foreach(register ${free_${HALCYON_ARCH}})
+		list(APPEND options -fcall-used-${register})
+	endforeach()
+	set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS "${options}")
+endfunction()

@@ -288,6 +288,19 @@ static err_t find_again(const struct trapframe *tf, uint32_t right, struct endpo
 
 // ---- sending ------------------------------------------------------------------------------------
 
+/** Leave current's stack for @server, which is current already. Interrupts off, no lock held. */
+noreturn_fn static void leave_to(struct hal_percpu *cpu, struct thread *self, struct thread *server)
+{
+	struct mm_space *space = server->mm.space;
+	hal_context_set_user(&self->context);
+	if (likely(mm_space_is_fast(cpu, space)))
+		mm_space_activate_fast(cpu, space);
+	else
+		mm_space_activate(space);
+	hal_context_swap_tls(&self->context, &server->context);
+	hal_context_enter_other(server->tf, &self->on_cpu);
+}
+
 /** Block current, whose request @server, off the queue and CLAIMED, has got, until the reply (@ep's lock held,
  *  released): with a switch to it if it may run here, as in the fast path. A signal that came before
  *  ipc.state could be seen is found in `pending` here, and ends the wait as TAKEN. */
@@ -303,11 +316,12 @@ noreturn_fn static void await_reply(struct endpoint *ep, struct thread *server)
 	}
 	bool is_pending = ipc_is_disturbed(self);
 	bool is_over = load_relaxed(&self->ipc.server) != server; // a deadline or a signal was quicker
-	if (!is_pending && !is_over && !load_relaxed(&server->pending) && sched_direct_ok(cpu, self, server)) {
+	if (!is_pending && !is_over && !load_relaxed(&server->pending) && !load_relaxed(&cpu->resched) &&
+	    sched_direct_ok(cpu, self, server)) {
 		sched_direct_switch(cpu, self, server);
 		store_release(&server->ipc.state, IPC_IDLE);
 		spin_unlock(&ep->lock);
-		ipc_leave_to(cpu, self, server);
+		leave_to(cpu, self, server);
 	}
 	if (!is_over)
 		sched_prepare_block(); // before the server can reply
@@ -448,9 +462,6 @@ void ipc_call(struct trapframe *tf, enum ipc_mode mode)
 
 void ipc_send(struct trapframe *tf, enum ipc_mode mode)
 {
-	if (ipc_send_direct(tf))
-		return;
-	hal_irq_enable();
 	begin_request(tf, mode, false);
 }
 

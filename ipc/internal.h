@@ -52,6 +52,12 @@ void ipc_end_wait(struct thread *thread, err_t status);
 /** The same for one that waited at a notification just now. Interrupts off since then. */
 void ipc_end_notification_wait(struct thread *thread, err_t status);
 
+/** @wait, at a notification, is of a thread that waits in the user kind. */
+static inline bool ipc_is_user_wait(const struct sched_wait *wait)
+{
+	return !wait->key;
+}
+
 /** The grant that @thread waits through has died, or dies (lock of where it waits held). */
 static inline bool ipc_is_dead(const struct thread *thread)
 {
@@ -74,49 +80,28 @@ bool ipc_claim_caller(struct thread *caller, void *holder);
  *  not take the answer; -EINVAL, -EMSGSIZE, -EFAULT, -EBADF, -EPERM: the right stays. May sleep. */
 must_check err_t ipc_answer(const struct trapframe *tf, struct thread *caller, void *holder);
 
-// ---- direct.c -------------------------------------------------------------------------------------
-
-/** Leave current's stack, and with it @prev, which is of the user kind from now on and has nothing else to do
- *  here, for @next, which is current already. Interrupts off, no lock held. */
-noreturn_fn void ipc_leave_to(struct hal_percpu *cpu, struct thread *prev, struct thread *next);
-
-/** Wake @next, blocked in the user kind, whose operation is complete and IDLE. If it goes before current,
- *  here and at once, this switches to it and does not return: current's frame is complete, and current
- *  has nothing else to do. Interrupts off, no lock held. */
-static always_inline void ipc_wake_direct(struct thread *next)
-{
-	struct hal_percpu *cpu = hal_percpu();
-	struct thread *self = cpu->current;
-	if (likely(sched_give_way(cpu, self, next)))
-		ipc_leave_to(cpu, self, next);
-	sched_wake(next);
-}
-
-/** A one-way message of registers to a receiver that waits for it: sent, and the result is in @tf. False:
- *  it is not as simple, and nothing has happened. Does not return if it switches. Interrupts on before, off afterwards. */
-bool ipc_send_direct(struct trapframe *tf);
-
 // ---- fastpath.c, longpath.c -----------------------------------------------------------------------
 
-/** @next is a blocked thread of the user kind that may run here, now, instead of @self, and has nothing to look at
- *  first but @known. */
+/** @next is a blocked thread of the user kind that may run here, in @space, now, instead of @self, and has nothing to
+ *  look at first but @known. */
 static always_inline bool ipc_may_switch_to(struct hal_percpu *cpu, struct thread *self, struct thread *next,
-					uint32_t known)
+					    struct mm_space *space, uint32_t known)
 {
-	return sched_direct_ok(cpu, self, next) && mm_space_is_fast(cpu, next->mm.space) &&
+	return sched_direct_ok(cpu, self, next) && mm_space_is_fast(cpu, space) &&
 	       load_relaxed(&next->pending) == known;
 }
 
-/** Run @next here instead of @prev, which is in the user kind from now on: everything but the frame,
- *  which entry code swaps. */
+/** Run @next with the frame @tf in @space here instead of @prev, which is in the user kind from now on:
+ *  everything but the frame, which entry code swaps. */
 static always_inline struct upcall_resume ipc_switch_to(struct hal_percpu *cpu, struct thread *prev,
-						    struct thread *next)
+							struct thread *next, struct trapframe *tf,
+							struct mm_space *space)
 {
 	hal_context_set_user(&prev->context);
-	if (next->mm.space != prev->mm.space)
-		mm_space_activate_fast(cpu, next->mm.space);
+	if (space != prev->mm.space)
+		mm_space_activate_fast(cpu, space);
 	hal_context_swap_tls(&prev->context, &next->context);
-	return (struct upcall_resume){next->tf, &prev->on_cpu};
+	return (struct upcall_resume){tf, &prev->on_cpu};
 }
 
 /** upcall_ipc_call() of what is perhaps a call with a long message, the slow path included. */

@@ -74,7 +74,7 @@ static always_inline bool take_message(struct hal_percpu *cpu, struct ipc_args *
 
 static no_inline struct upcall_resume slow_path(struct trapframe *tf)
 {
-	upcall_syscall(tf);
+	upcall_native(tf);
 	return (struct upcall_resume){tf, NULL};
 }
 
@@ -95,7 +95,7 @@ struct upcall_resume ipc_call_long(struct trapframe *tf)
 	struct list *first = ep->receivers.next;
 	struct thread *server = list_entry(first, struct thread, ipc.node);
 	if (unlikely(first == &ep->receivers || !server->ipc.args || server->ipc.args->is_timed ||
-		     !ipc_may_switch_to(cpu, self, server, IPC_PENDING) ||
+		     !ipc_may_switch_to(cpu, self, server, server->mm.space, IPC_PENDING) ||
 		     !take_message(cpu, args, hal_tf_ipc_word(tf, 0), server) ||
 		     load_relaxed(&cpu->resched))) { // by who waited for the space's lock
 		spin_unlock(&ep->lock);
@@ -131,6 +131,6 @@ struct upcall_resume ipc_call_long(struct trapframe *tf)
 	// Who has set `pending` since we looked finds it RUNNING, if not in its operation any more.
 	store_release(&server->ipc.state, IPC_IDLE);
 	spin_unlock(&ep->lock);
-	return ipc_switch_to(cpu, self, server);
+	return ipc_switch_to(cpu, self, server, to, server->mm.space);
 }
 

@@ -4,7 +4,7 @@
 // signal is off the queue, and its bits stay set.
 //
 // There are two kinds of waiters in the one queue. Who waits without a deadline blocks in the user kind:
-// its mask is in its frame, where who signals puts the bits, and may switch to it at once (direct.c). It
+// its mask is in its frame, where who signals puts the bits, and may switch to it at once (fastpath.c). It
 // holds no reference; as at an endpoint its wait ends before the grant that it came through goes
 // (endpoint.c tells how it ends by a signal, too). Others wait on their kernel stacks.
 #include "internal.h"
@@ -25,7 +25,7 @@ struct bits_wanted {
 	uint64_t taken; // 0 when it was woken: closed
 };
 
-/** NULL: a waiter of the user kind. */
+/** NULL: a waiter of the user kind (ipc_is_user_wait()). */
 static inline struct bits_wanted *wanted_by(struct sched_wait *wait)
 {
 	return (struct bits_wanted *)(uintptr_t)wait->key;
@@ -149,18 +149,15 @@ static uint64_t take(struct notification *n, uint64_t mask)
 	return taken;
 }
 
-/** @wait's thread, of the user kind, gets what is set of what it wants: true, and it is to be woken. */
-static inline bool give_to_user(struct notification *n, struct sched_wait *wait)
+/** @wait's thread, of the user kind, gets what is set of what it wants. */
+static void give_to_user(struct notification *n, struct sched_wait *wait)
 {
 	struct thread *thread = wait->thread;
 	uint64_t taken = take(n, hal_tf_ipc_tag(thread->tf));
 	if (!taken)
-		return false;
+		return;
 	list_remove(&wait->node);
-	hal_tf_set_result(thread->tf, 0);
-	hal_tf_set_ipc_tag(thread->tf, taken);
-	store_release(&thread->ipc.state, IPC_IDLE);
-	return true;
+	ipc_complete(thread, 0, taken);
 }
 
 /** Give set bits to waiters who want them (lock held). */
@@ -169,10 +166,8 @@ static no_inline void hand_over(struct notification *n)
 	struct sched_wait *wait, *next;
 	list_for_each_entry_safe(wait, next, &n->wq.waiters, node) {
 		struct bits_wanted *wanted = wanted_by(wait);
-		struct thread *thread = wait->thread;
 		if (!wanted) {
-			if (give_to_user(n, wait))
-				sched_wake(thread);
+			give_to_user(n, wait);
 			continue;
 		}
 		wanted->taken = take(n, wanted->mask);
@@ -203,41 +198,9 @@ err_t ipc_signal(struct notification *n, uint64_t bits)
 	return err;
 }
 
-static no_inline err_t why_not(struct grant *grant, uint32_t right)
+static err_t why_not(struct grant *grant, uint32_t right)
 {
 	return grant ? grant_check(grant, OBJECT_NOTIFICATION, right) : -EBADF;
-}
-
-// The usual signal, for which nobody waits, keeps no registers: everything else is behind a jump.
-
-static no_inline void refuse_signal(struct trapframe *tf, struct grant *grant)
-{
-	err_t err = why_not(grant, IPC_RIGHT_SEND);
-	hal_tf_set_result(tf, err ? err : -EPERM); // minted for other bits
-}
-
-static no_inline void notify(struct trapframe *tf, struct notification *n)
-{
-	poll_notify(&n->poll, READY);
-	hal_tf_set_result(tf, 0);
-}
-
-/** Bits have been set at @n by @tf's call (lock held, released). For the only waiter, of the user kind, and for
- *  nobody else: a switch to it, if it goes before current. */
-static no_inline void signal_others(struct trapframe *tf, struct notification *n)
-{
-	struct sched_wait *wait = list_entry(n->wq.waiters.next, struct sched_wait, node);
-	bool is_one = !sched_waitq_is_empty(&n->wq) && wait->node.next == &n->wq.waiters && !wanted_by(wait);
-	if (!is_one || !list_is_empty(&n->poll.entries) || !give_to_user(n, wait)) {
-		hal_tf_set_result(tf, hand_out(n));
-		return;
-	}
-	struct thread *thread = wait->thread;
-	if (unlikely(n->bits && n->endpoint))
-		ipc_tell_endpoint(n);
-	spin_unlock(&n->wq.lock);
-	hal_tf_set_result(tf, 0);
-	ipc_wake_direct(thread);
 }
 
 void ipc_signal_call(struct trapframe *tf)
@@ -245,24 +208,12 @@ void ipc_signal_call(struct trapframe *tf)
 	uint64_t bits = hal_tf_ipc_tag(tf);
 	hal_irq_disable(); // no switch: what is looked up stays
 	struct grant *grant = fd_lookup_wide(current_thread()->object.fds, hal_tf_ipc_fd(tf));
-	if (unlikely(!grant || !grant_allows(grant, OBJECT_NOTIFICATION | IPC_RIGHT_SEND) ||
-		     bits & ~grant->badge)) {
-		refuse_signal(tf, grant);
-		return;
-	}
-	struct notification *n = ipc_notification_of(grant->object);
-	spin_lock(&n->wq.lock);
-	n->bits |= bits;
-	if (unlikely(!sched_waitq_is_empty(&n->wq) || n->endpoint || n->is_closed)) {
-		signal_others(tf, n);
-		return;
-	}
-	spin_unlock(&n->wq.lock);
-	if (unlikely(!list_is_empty(&n->poll.entries))) {
-		notify(tf, n);
-		return;
-	}
-	hal_tf_set_result(tf, 0);
+	err_t err = why_not(grant, IPC_RIGHT_SEND);
+	if (!err && (bits & ~grant->badge))
+		err = -EPERM; // minted for other bits
+	if (!err)
+		err = ipc_signal(ipc_notification_of(grant->object), bits);
+	hal_tf_set_result(tf, err);
 }
 
 err_t ipc_try_wait(struct notification *n, uint64_t mask, uint64_t *taken)

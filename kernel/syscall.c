@@ -35,8 +35,10 @@ static inline void finish(void)
 		exit_current();
 }
 
-static no_inline void other_syscall(struct trapframe *tf, uint64_t nr)
+void upcall_native(struct trapframe *tf)
 {
+	uint64_t nr = hal_tf_syscall_nr(tf);
+	hal_irq_enable();
 	if (likely(nr - IPC_NR_FIRST < IPC_NR_COUNT))
 		native_syscalls[nr - IPC_NR_FIRST](tf);
 	else
@@ -49,7 +51,7 @@ static always_inline void dispatch(uint64_t a, uint64_t b, uint64_t c, uint64_t 
 {
 	hal_irq_enable();
 	if (unlikely(nr >= LINUX_SYSCALLS)) {
-		other_syscall(tf, nr);
+		upcall_native(tf);
 		return;
 	}
 	linux_syscall_fn fn = load_relaxed(&linux_syscall_table)[nr];

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The run queue of a CPU: which thread is best, when the running one must make way, and the slice
-// timer. The timer is armed only while somebody of the running thread's own rank waits, and is left
-// armed over switches: when it fires it looks at the slice of whoever runs then.
+// timer. The timer is armed only while somebody of the running thread's own rank waits, or was left for one that
+// he has woken (direct.c), and is left armed over switches: when it fires it looks at the slice of
+// whoever runs then.
 #include "fair.h"
 
 DEFINE_PERCPU(struct runq, runq);
@@ -129,6 +130,11 @@ static bool has_rival(struct runq *rq, struct thread *curr)
 	       (part->policy == SCHED_RR && !list_is_empty(&rq->rt[part->queue_priority]));
 }
 
+static inline uint64_t soon_ticks(void)
+{
+	return sched_slice_ticks >> 4;
+}
+
 void runq_arm_slice(struct runq *rq, struct thread *curr)
 {
 	int64_t ticks = INT64_MAX;
@@ -140,16 +146,24 @@ void runq_arm_slice(struct runq *rq, struct thread *curr)
 		ticks = min(ticks, rt_ticks_left(rq, curr));
 	if (ticks == INT64_MAX)
 		return;
-	ticks = max(ticks, (int64_t)(sched_slice_ticks >> 4));
+	ticks = max(ticks, (int64_t)soon_ticks());
 	rq->is_slice_armed = true;
 	timer_set(&rq->slice_timer, time_now() + time_from_ticks((uint64_t)ticks));
+}
+
+void runq_arm_soon(struct runq *rq)
+{
+	if (rq->is_slice_armed && !timer_cancel(&rq->slice_timer))
+		return; // it fires as soon as interrupts are on
+	rq->is_slice_armed = rq->is_slice_soon = true;
+	timer_set(&rq->slice_timer, time_now() + time_from_ticks(soon_ticks()));
 }
 
 void runq_disarm_slice(struct runq *rq)
 {
 	// Not queued any more: it fires as soon as interrupts are on, and finds nothing to do.
 	if (timer_cancel(&rq->slice_timer))
-		rq->is_slice_armed = false;
+		rq->is_slice_armed = rq->is_slice_soon = false;
 }
 
 static void slice_fired(struct timer *timer)
@@ -159,7 +173,7 @@ static void slice_fired(struct timer *timer)
 	spin_lock(&rq->lock);
 	uint64_t now = hal_clock_read();
 	bool was_throttled = rq->is_rt_throttled;
-	rq->is_slice_armed = false;
+	rq->is_slice_armed = rq->is_slice_soon = false;
 	runq_charge(rq, curr, now);
 	if (was_throttled)
 		rt_charge(rq, 0, now);

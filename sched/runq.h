@@ -49,6 +49,7 @@ struct runq {
 	struct thread *prev; // whom this CPU left last: finish_switch() (own CPU)
 	uint32_t prev_action; // enum prev_action (own CPU)
 	bool is_slice_armed;
+	bool is_slice_soon; // and it fires soon
 	uint64_t charge_stamp; // ticks up to which virtual time and slices are charged
 	struct timer slice_timer;
 	struct fair_queue fair[BANDS];
@@ -161,6 +162,8 @@ bool runq_must_switch(struct thread *curr, struct thread *first);
 /** Start the slice timer if somebody waits for @curr's slice to end. Own CPU. */
 void runq_arm_slice(struct runq *rq, struct thread *curr);
 void runq_disarm_slice(struct runq *rq);
+/** Let the slice timer fire soon: what still waits then is given to other CPUs. Own CPU. */
+void runq_arm_soon(struct runq *rq);
 /** The best ready thread when real time or a deadline is ready. */
 struct thread *runq_first_special(struct runq *rq);
 /** Queue @thread, READY and without budget. */

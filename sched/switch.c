@@ -186,42 +186,6 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 	return next;
 }
 
-bool sched_give_way(struct hal_percpu *cpu, struct thread *self, struct thread *next)
-{
-	struct runq *rq = this_cpu_ptr(runq);
-	if (next->sched.band != BAND_REALTIME || self->sched.band < BAND_SYSTEM ||
-	    unlikely(load_relaxed(&cpu->resched) | load_acquire(&next->on_cpu)))
-		return false;
-	spin_lock(&rq->lock);
-	uint32_t better = 1u << BAND_DEADLINE | 1u << BAND_REALTIME;
-	// `pending` under the lock: who sets it takes the lock next, and finds the thread RUNNING.
-	if (unlikely(load_relaxed(&next->sched.cpu) != rq->cpu ||
-		     (load_relaxed(&rq->ready_bands) & better) || rq->is_rt_throttled ||
-		     load_relaxed(&next->pending))) {
-		spin_unlock(&rq->lock);
-		return false;
-	}
-	uint64_t now = hal_clock_read_unordered(); // of what this CPU did
-	runq_charge(rq, self, now);
-	count_time(rq, self, now);
-	count_switch(rq, self, SWITCH_PREEMPT);
-	store_relaxed(&self->state, THREAD_READY);
-	runq_enqueue(rq, self, ENQUEUE_PREEMPTED);
-	if (unlikely(idle_set_suits(self)))
-		offer_to_idle(rq, self);
-	next->sched.stamp = now;
-	store_relaxed(&next->state, THREAD_RUNNING);
-	store_relaxed(&next->on_cpu, 1);
-	__atomic_store_n(&cpu->current, next, __ATOMIC_RELEASE);
-	if (unlikely(!rq->is_slice_armed))
-		runq_arm_slice(rq, next);
-	spin_unlock(&rq->lock);
-	hal_context_set_entry_stack(next->stack_top);
-	if (unlikely(cpu->has_fpu | (uintptr_t)next->fpu))
-		sched_switch_fpu(self, next);
-	return true;
-}
-
 /** @prev may not run on this CPU any more: send it where it may. */
 static void migrate(struct runq *rq, struct thread *prev)
 {

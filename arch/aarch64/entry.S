@@ -126,11 +126,12 @@ arch_vectors:
 	lsr	x25, x24, #ESR_EC_SHIFT
 	cmp	x25, #EC_SVC64
 	b.ne	user_exception
-	sub	x9, x8, #IPC_CALL
-	cbz	x9, user_ipc_call
+	subs	x9, x8, #IPC_CALL
+	b.eq	user_ipc_call
+	b.lo	user_syscall
 	cmp	x9, #(IPC_REPLY_RECV - IPC_CALL)
 	b.eq	user_ipc_reply_recv
-	b	user_syscall
+	b	user_native
 
 	vector_user user_irq
 	vector_user user_fatal
@@ -147,6 +148,15 @@ user_syscall:
 	bl	upcall_syscall_args
 	return_to_user
 
+user_native:
+	cmp	x9, #(IPC_SIGNAL - IPC_CALL)
+	b.eq	user_ipc_signal
+	cmp	x9, #(IPC_SEND - IPC_CALL)
+	b.eq	user_ipc_send
+	mov	x0, sp
+	bl	upcall_native
+	return_to_user
+
 user_ipc_call:
 	mov	x0, sp
 	bl	upcall_ipc_call
@@ -155,6 +165,16 @@ user_ipc_call:
 user_ipc_reply_recv:
 	mov	x0, sp
 	bl	upcall_ipc_reply_recv
+	return_frame
+
+user_ipc_signal:
+	mov	x0, sp
+	bl	upcall_ipc_signal
+	return_frame
+
+user_ipc_send:
+	mov	x0, sp
+	bl	upcall_ipc_send
 	return_frame
 
 user_exception:

@@ -32,6 +32,12 @@ static void enter_syscall(void *arg)
 	case IPC_REPLY_RECV:
 		resume = upcall_ipc_reply_recv(tf);
 		break;
+	case IPC_SIGNAL:
+		resume = upcall_ipc_signal(tf);
+		break;
+	case IPC_SEND:
+		resume = upcall_ipc_send(tf);
+		break;
 	default:
 		upcall_syscall(tf);
 	}

@@ -70,13 +70,13 @@ riscv_trap_entry:
 	addi	t2, t2, 4
 	sd	t2, TF_PC(sp)
 	sd	a0, TF_ORIG_A0(sp)
-	srli	t0, a7, 1		// IPC_CALL and IPC_REPLY_RECV differ in bit 0
-	addi	t0, t0, -(IPC_CALL / 2)
-	beqz	t0, ipc_fast
+	li	t0, IPC_CALL
+	bgeu	a7, t0, native_syscall
 	mv	a6, sp
 	jal	upcall_syscall_args
 
 // Unless the frame was changed by a signal or exec, what functions keep is what user mode had in it.
+leave_syscall:
 	ld	t1, TF_CAUSE(sp)
 	li	t0, CAUSE_ECALL_USER
 	bne	t1, t0, restore_syscall
@@ -96,11 +96,33 @@ restore_syscall:
 	ld	sp, TF_SP(sp)
 	sret
 
-ipc_fast:
-	andi	t0, a7, 1
+native_syscall:
 	mv	a0, sp
-	bnez	t0, ipc_reply_recv
+	sub	t0, a7, t0
+	bnez	t0, other_native
 	jal	upcall_ipc_call
+	mv	sp, a0
+	beqz	a1, restore_syscall
+	j	leave_stack
+
+other_native:
+	addi	t1, t0, -(IPC_REPLY_RECV - IPC_CALL)
+	beqz	t1, ipc_reply_recv
+	addi	t1, t0, -(IPC_SIGNAL - IPC_CALL)
+	beqz	t1, ipc_signal
+	addi	t1, t0, -(IPC_SEND - IPC_CALL)
+	beqz	t1, ipc_send
+	jal	upcall_native
+	j	leave_syscall
+
+ipc_signal:
+	jal	upcall_ipc_signal
+	mv	sp, a0
+	beqz	a1, restore_syscall
+	j	leave_stack
+
+ipc_send:
+	jal	upcall_ipc_send
 	mv	sp, a0
 	beqz	a1, restore_syscall
 	j	leave_stack

@@ -84,9 +84,9 @@ x86_syscall_entry:
 	movq %rsp, %rdi
 	cmpq $NR_IPC_CALL, %rax
 	je 1f
-	cmpq $NR_IPC_REPLY_RECV, %rax
-	je 2f
+	ja native_syscall
 	call upcall_syscall
+leave_syscall:
 	testb $1, TF_CS+2(%rsp)
 	jz restore_trapframe
 restore_syscall:
@@ -113,7 +113,26 @@ restore_syscall:
 	testb $1, TF_CS+2(%rsp)
 	jnz restore_syscall
 	jmp restore_trapframe
+native_syscall:
+	cmpq $NR_IPC_REPLY_RECV, %rax
+	je 2f
+	cmpq $NR_IPC_SIGNAL, %rax
+	je 4f
+	cmpq $NR_IPC_SEND, %rax
+	je 5f
+	call upcall_native
+	jmp leave_syscall
 2:	call upcall_ipc_reply_recv
+	SWITCH_FRAME
+	testb $1, TF_CS+2(%rsp)
+	jnz restore_syscall
+	jmp restore_trapframe
+4:	call upcall_ipc_signal
+	SWITCH_FRAME
+	testb $1, TF_CS+2(%rsp)
+	jnz restore_syscall
+	jmp restore_trapframe
+5:	call upcall_ipc_send
 	SWITCH_FRAME
 	testb $1, TF_CS+2(%rsp)
 	jnz restore_syscall

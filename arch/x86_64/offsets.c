@@ -47,6 +47,8 @@ void offsets(void)
 
 	EMIT(NR_IPC_CALL, IPC_CALL);
 	EMIT(NR_IPC_REPLY_RECV, IPC_REPLY_RECV);
+	EMIT(NR_IPC_SIGNAL, IPC_SIGNAL);
+	EMIT(NR_IPC_SEND, IPC_SEND);
 }
 
 _Static_assert(offsetof(struct x86_percpu, tss.rsp) == X86_GS_RSP0, "hal_context_set_entry_stack");

@@ -3,7 +3,7 @@
 // just after the return in the other, trap and return included. Runs as PID 1 without a libc, under
 // the emulator's instruction-counting clock, where the counters read here step by one an instruction.
 //
-// Client and server are two processes, pinned to CPU 0; the other CPUs idle. Then the calls with both
+// Client and server are two processes, pinned to CPU 0; the other CPUs idle. Then these with both
 // free to run everywhere, under names that end in _unpinned. Each case runs ROUNDS
 // round trips and prints the mode, so that a timer interrupt in a round does not count:
 //
@@ -229,7 +229,7 @@ static long check(const char *what, long value)
 static struct shared {
 	volatile uint client[ROUNDS + WARM][2];
 	volatile uint server[ROUNDS + WARM + 1][2];
-	volatile uint server_ready;
+	volatile uint waits; // that have ended
 } *shared;
 
 /** The value that occurs most often; sorts by counting, values above LIMIT are not it. */
@@ -385,14 +385,15 @@ static void waiter(long fd)
 	struct args wait = {IPC_WAIT, (ulong)fd, 1, {IPC_NEVER}};
 	int priority = 10;
 	check("sched_setscheduler", sc(__NR_sched_setscheduler, 0, SCHED_FIFO, (long)&priority, 0, 0, 0));
-	for (uint i = 0; i < ROUNDS + WARM; i++)
+	for (uint i = 0; i < ROUNDS + WARM; i++) {
 		stamped(&wait, (uint *)shared->server[i]);
+		shared->waits = i + 1;
+	}
 	for (;;)
 		sc(__NR_exit_group, 0, 0, 0, 0, 0, 0);
 }
 
-/** A signal that nobody waits for, then one that runs a waiter of higher priority, until that one is
- *  back from its wait. */
+/** A signal that nobody waits for. */
 static void measure_signal(void)
 {
 	long fd = check("notification", sc(IPC_NOTIFICATION, 0, 0, 0, 0, 0, 0));
@@ -400,13 +401,24 @@ static void measure_signal(void)
 	for (uint i = 0; i < ROUNDS; i++)
 		values[i] = cost_of(&call);
 	result("signal", mode());
-	check("try_wait", sc(IPC_TRY_WAIT, fd, 1, 0, 0, 0, 0));
+	check("close", sc(__NR_close, fd, 0, 0, 0, 0, 0));
+}
+
+/** One that runs a waiter of higher priority, until that one is back from its wait. */
+static void measure_signal_switch(void)
+{
+	long fd = check("notification", sc(IPC_NOTIFICATION, 0, 0, 0, 0, 0, 0));
+	struct args call = {IPC_SIGNAL, (ulong)fd, 1, {0}};
+	shared->waits = 0;
 	long pid = check("clone", sc(__NR_clone, 17, 0, 0, 0, 0, 0));
 	if (pid == 0)
 		waiter(fd);
 	yield_a_while();
-	for (uint i = 0; i < ROUNDS + WARM; i++)
+	for (uint i = 0; i < ROUNDS + WARM; i++) {
 		stamped(&call, (uint *)shared->client[i]);
+		while (shared->waits <= i)
+			; // on another CPU, moved there by a timer: two signals would become one
+	}
 	for (uint i = 0; i < ROUNDS; i++)
 		values[i] = shared->server[WARM + i][1] - shared->client[WARM + i][0] - OVERHEAD_BEFORE -
 			    OVERHEAD_AFTER - 1;
@@ -429,9 +441,12 @@ static void measure_port(void)
 	check("close", sc(__NR_close, fd, 0, 0, 0, 0, 0));
 }
 
-/** Calls on one CPU: the server runs where the client does. */
-static void measure_calls(void)
+/** What runs on one CPU: the server or waiter where the client is. */
+static void measure_pairs(void)
 {
+	measure_signal_switch();
+	run_plan(&(struct plan){.number = IPC_SEND, .server_goes_first = 1});
+	result_there("send_0");
 	measure(0, 0, "call_0", "reply_recv_0");
 	measure(4, 0, "call_4", "reply_recv_4");
 	measure(8, 0, "call_8", "reply_recv_8");
@@ -453,14 +468,12 @@ static int run(void)
 	measure_null();
 	measure_signal();
 	measure_port();
-	measure_calls();
-	run_plan(&(struct plan){.number = IPC_SEND, .server_goes_first = 1});
-	result_there("send_0");
+	measure_pairs();
 	run_plan(&(struct plan){.number = IPC_CALL, .server_cpu = 1});
 	result_both("two_cpus_0");
 	check("sched_setaffinity", sc(__NR_sched_setaffinity, 0, sizeof(all), (long)&all, 0, 0, 0));
 	unpinned = 1;
-	measure_calls();
+	measure_pairs();
 	unpinned = 0;
 	check("sched_setaffinity", sc(__NR_sched_setaffinity, 0, sizeof(mask), (long)&mask, 0, 0, 0));
 	measure(0, 1, "call_0_fpu", "reply_recv_0_fpu"); // last: the client has computed from now on

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // If this fails, the fast path does something else than the slow one. A client and a server on one CPU
 // make the same random operations twice, with the fast path and without; all that each of them gets
-// back, and the state in which it finds the other, must be equal to the bit after every operation.
+// back, and the state in which it finds the other, must be equal to the bit after every operation. So do
+// one that signals and sends, and one that waits and receives, who goes before it or is its equal.
 #include "../../ipc/internal.h"
 
 #include <arch/user.h>
 #include <ipc/endpoint.h>
+#include <ipc/notification.h>
 #include <lib/bitmap.h>
 #include <lib/hash.h>
 #include <lib/test.h>
@@ -31,7 +33,7 @@
 #endif
 #define LABEL_LAST 0xfffffff // of the last request
 
-enum { PARK, BOTH, SEND_ONLY, RECV_ONLY, FD_COUNT };
+enum { PARK, BOTH, SEND_ONLY, RECV_ONLY, NOTE, NOTE_LOW, NOTE_WAIT, ACK, FD_COUNT };
 
 // What a thread has mapped: its pages, the same ones to read only, and nothing.
 #define MEMORY 0x400000ul
@@ -44,6 +46,7 @@ enum { PARK, BOTH, SEND_ONLY, RECV_ONLY, FD_COUNT };
 static struct fdtable *fds;
 static struct thread *threads[2];
 static struct endpoint *endpoint;
+static struct notification *notification;
 static uint64_t *log[2], logged[2]; // digests of the client and the server, of the first way
 static uint64_t first_difference; // + 1; operation of the client
 static _Atomic uint32_t ended;
@@ -220,12 +223,92 @@ static void server_main(void)
 	host_syscall(&call);
 }
 
+// ---- signals and one-way messages -----------------------------------------------------------------
+
+static bool is_waiter_equal; // or else goes before the other
+static _Atomic uint32_t is_ack_wanted, is_over;
+
+/** What both can look at, by one who has seen the waiter block. */
+static uint64_t common_state(void)
+{
+	uint64_t d = mix(state_of(threads[1]), notification->bits);
+	return mix(d, sched_waitq_is_empty(&notification->wq));
+}
+
+/** The waiter has been woken and did not run at once (it is an equal, or real time has used up its share). */
+static void let_it_wait_again(void)
+{
+	while (load_acquire(&threads[1]->ipc.state) == IPC_IDLE) {
+		struct host_call wait = {.nr = IPC_WAIT, .args = {ACK}, .tag = 1, .words = {IPC_NEVER}};
+		store_release(&is_ack_wanted, 1);
+		host_syscall(&wait);
+	}
+}
+
+static void signaller_main(void)
+{
+	static const uint64_t SIGNAL_FDS[] = {NOTE, NOTE, NOTE, NOTE, NOTE_LOW, NOTE_LOW, NOTE_WAIT, BOTH, FD_COUNT,
+					      UINT64_MAX, 1ull << 32 | NOTE};
+	static const uint64_t SEND_FDS[] = {SEND_ONLY, SEND_ONLY, BOTH, BOTH, RECV_ONLY, NOTE, FD_COUNT};
+	for (uint64_t i = 0; i < OPERATIONS || load_acquire(&is_over) != 2; i++) {
+		uint64_t r = mix(i, round_seed);
+		bool is_receiving = load_acquire(&threads[1]->ipc.state) == IPC_RECEIVING;
+		struct host_call call = {.nr = IPC_SIGNAL, .args = {SIGNAL_FDS[(r >> 20) % array_len(SIGNAL_FDS)]}, .tag = r & r >> 9 & 0x1ff};
+		if (is_receiving && (r >> 50 & 3)) {
+			call.nr = IPC_SEND;
+			call.args[0] = SEND_FDS[(r >> 20) % array_len(SEND_FDS)];
+			call.tag = random_tag(r);
+		}
+		if (i >= OPERATIONS) {
+			store_release(&is_over, max(load_acquire(&is_over), 1u));
+			call.args[0] = is_receiving ? BOTH : NOTE;
+			call.nr = is_receiving ? IPC_SEND : IPC_SIGNAL;
+			call.tag = is_receiving ? 0 : 0x1ff;
+		}
+		for (unsigned w = 0; w < 8; w++)
+			call.words[w] = mix(r, w);
+		host_syscall(&call);
+		if (i < OPERATIONS || load_acquire(&is_over) != 2)
+			let_it_wait_again();
+		note(0, mix(digest(&call), common_state()));
+	}
+}
+
+static void acknowledge(void)
+{
+	struct host_call ack = {.nr = IPC_SIGNAL, .args = {ACK}, .tag = 1};
+	while (exchange_acq_rel(&is_ack_wanted, 0))
+		host_syscall(&ack);
+}
+
+static void waiter_main(void)
+{
+	for (uint64_t i = 0; !load_acquire(&is_over); i++) {
+		uint64_t r = mix(i, ~round_seed);
+		struct host_call call = {.nr = IPC_WAIT, .args = {r & 64 ? NOTE : NOTE_WAIT}, .words = {IPC_NEVER}};
+		call.tag = r & 128 ? UINT64_MAX : (r >> 8 & 0x1ff) | 1;
+		if (r >> 32 & 1)
+			call = (struct host_call){.nr = IPC_RECV, .args = {r & 64 ? BOTH : RECV_ONLY}};
+		acknowledge();
+		host_syscall(&call);
+		note(1, mix(digest(&call), notification->bits));
+	}
+	store_release(&is_over, 2);
+	acknowledge();
+}
+
+static bool is_signals; // else calls
+
 static void user_main(uint64_t self, uint64_t unused1, uint64_t unused2)
 {
 	struct host_call park = {.nr = IPC_RECV, .args = {PARK}};
 	(void)unused1;
 	(void)unused2;
-	if (self == 0)
+	if (is_signals && self == 0)
+		signaller_main();
+	else if (is_signals)
+		waiter_main();
+	else if (self == 0)
 		client_main();
 	else
 		server_main();
@@ -277,6 +360,20 @@ static void map_memory(unsigned i, struct mm_space *space)
 	object->ops->put(object);
 }
 
+static void make_notifications(void)
+{
+	struct grant *note, *low, *wait, *ack;
+	EXPECT_EQ(ipc_notification_create(&note), 0);
+	EXPECT_EQ(ipc_notification_create(&ack), 0);
+	EXPECT_EQ(grant_derive(note, IPC_RIGHT_SEND, 0xff, &low), 0);
+	EXPECT_EQ(grant_derive(note, IPC_RIGHT_RECV, 0, &wait), 0);
+	notification = ipc_notification_of(note->object);
+	install(note, NOTE);
+	install(low, NOTE_LOW);
+	install(wait, NOTE_WAIT);
+	install(ack, ACK);
+}
+
 static void start(unsigned i)
 {
 	struct cpuset cpus = {{0}};
@@ -292,6 +389,8 @@ static void start(unsigned i)
 	thread->object.fds = fds;
 	bitmap_set(cpus.bits, 0);
 	EXPECT_EQ(sched_set_affinity(thread, &cpus), 0);
+	if (is_signals && (i == 1 || is_waiter_equal))
+		EXPECT_EQ(sched_set_policy(thread, SCHED_FIFO, 10), 0);
 	threads[i] = thread;
 }
 
@@ -301,30 +400,49 @@ static void run(bool is_slow)
 	host_is_slow_path_only = is_slow;
 	logged[0] = logged[1] = 0;
 	store_relaxed(&ended, 0);
+	store_relaxed(&is_over, 0);
+	store_relaxed(&is_ack_wanted, 0);
+	if (is_signals)
+		notification->bits = 0;
 	start(0);
 	start(1);
 	sched_start(threads[1]);
-	while (load_acquire(&threads[1]->ipc.state) != IPC_RECEIVING)
+	while (load_acquire(&threads[1]->ipc.state) == IPC_IDLE)
 		(void)!sched_sleep_until(time_now() + NSEC_PER_MSEC, false);
 	sched_start(threads[0]);
 	while (load_acquire(&ended) != 2)
 		(void)!sched_sleep_until(time_now() + NSEC_PER_MSEC, false);
 }
 
-/** Both ways, @rounds times @count operations, of which @fast_min at least are to go the fast way. */
-static void compare(uint64_t rounds, uint64_t count, uint64_t fast_min)
+static void prepare(void)
+{
+	object_init_caches();
+	ipc_init();
+	make_descriptors();
+	for (unsigned i = 0; i < 2; i++)
+		log[i] = kcalloc(2 * OPERATIONS, sizeof(uint64_t));
+	EXPECT(log[0] && log[1]);
+}
+
+/** Both ways; how often the fast path switched. */
+static uint64_t compare(unsigned round)
+{
+	round_seed = mix(0x1234567, round);
+	uint64_t before = host_fast_path_count;
+	run(false);
+	uint64_t fast = host_fast_path_count - before;
+	run(true);
+	EXPECT_EQ(host_fast_path_count - before, fast);
+	host_is_slow_path_only = false;
+	return fast;
+}
+
+/** @count operations at a time, of which @fast_min at least are to go the fast way. */
+static void compare_calls(uint64_t count, uint64_t fast_min)
 {
 	operations = count;
-	for (unsigned i = 0; i < rounds && !first_difference; i++) {
-		round_seed = mix(0x1234567, i);
-		uint64_t before = host_fast_path_count;
-		run(false);
-		uint64_t fast = host_fast_path_count - before;
-		run(true);
-		EXPECT(fast > fast_min); // or nothing was compared
-		EXPECT_EQ(host_fast_path_count - before, fast);
-	}
-	host_is_slow_path_only = false;
+	for (unsigned i = 0; i < ROUNDS && !first_difference; i++)
+		EXPECT(compare(i) > fast_min); // or nothing was compared
 	EXPECT_EQ(first_difference, 0);
 }
 
@@ -332,13 +450,23 @@ TEST(ipc, I8_fast_path_is_slow_path)
 {
 	if (IS_LEFT_OUT)
 		return;
-	object_init_caches();
-	ipc_init();
-	make_descriptors();
-	for (unsigned i = 0; i < 2; i++)
-		log[i] = kcalloc(2 * OPERATIONS, sizeof(uint64_t));
-	EXPECT(log[0] && log[1]);
-	compare(ROUNDS, OPERATIONS, OPERATIONS / 2);
+	prepare();
+	compare_calls(OPERATIONS, OPERATIONS / 2);
 	is_long = true;
-	compare(ROUNDS, LONG_OPERATIONS, LONG_OPERATIONS / 4);
+	compare_calls(LONG_OPERATIONS, LONG_OPERATIONS / 4);
+}
+
+TEST(ipc, I8_fast_signals_are_slow_signals)
+{
+	if (IS_LEFT_OUT)
+		return;
+	prepare();
+	make_notifications();
+	is_signals = true;
+	for (unsigned i = 0; i < ROUNDS / 2 && !first_difference; i++) {
+		is_waiter_equal = i % 2;
+		uint64_t switches = compare(i);
+		EXPECT(is_waiter_equal ? !switches : switches > OPERATIONS / 8);
+	}
+	EXPECT_EQ(first_difference, 0);
 }

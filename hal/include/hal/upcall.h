@@ -13,8 +13,10 @@ noreturn_fn void upcall_boot(void);
 noreturn_fn void upcall_secondary(cpuid_t cpu);
 
 /** A system call that is not on the fast path. Interrupts off at entry and at return; on return all
- *  work for user mode is done and the frame may be restored. Linux and slow native calls alike. */
+ *  work for user mode is done and the frame may be restored. */
 void upcall_syscall(struct trapframe *tf);
+/** The same for a number from IPC_NR_FIRST on, which is as good in the other two. */
+void upcall_native(struct trapframe *tf);
 /** The same for ports with eight argument registers: arguments and number as user mode left them. */
 void upcall_syscall_args(uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e, uint64_t f,
 			 struct trapframe *tf, uint64_t nr);
@@ -27,11 +29,13 @@ struct upcall_resume {
 	_Atomic uint32_t *stack_left;
 };
 
-/** The two fast-path calls, straight from entry code: number IPC_CALL or IPC_REPLY_RECV, frame
- *  saved, interrupts off. With another thread's frame, current, address space and entry stack are
- *  already that thread's. */
+/** The fast-path calls, straight from entry code: number IPC_CALL, IPC_REPLY_RECV, IPC_SIGNAL or
+ *  IPC_SEND, frame saved, interrupts off. With another thread's frame, current, address space and
+ *  entry stack are already that thread's. */
 struct upcall_resume upcall_ipc_call(struct trapframe *tf);
 struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf);
+struct upcall_resume upcall_ipc_signal(struct trapframe *tf);
+struct upcall_resume upcall_ipc_send(struct trapframe *tf);
 
 enum hal_fault_access { HAL_FAULT_READ, HAL_FAULT_WRITE, HAL_FAULT_EXEC };
 

@@ -9,6 +9,7 @@
 struct fdtable;
 struct file;
 struct grant;
+struct hal_percpu;
 struct mm_space;
 struct object;
 struct process;
@@ -49,6 +50,9 @@ void upcall_leave_space(void);
 /** mm/space: resolve a fault; 0, or -EFAULT / -ENOMEM / -EACCES / -EIO (SIGBUS). Interrupts on. */
 err_t upcall_mm_fault(struct trapframe *tf, vaddr_t addr, enum hal_fault_access access);
 
+/** ipc: the rest of a switch from @prev, which keeps nothing on its stack, to @next, which is current
+ *  already: address space and thread pointer. What entry code is to do. Interrupts off, no lock held. */
+struct upcall_resume upcall_ipc_leave(struct hal_percpu *cpu, struct thread *prev, struct thread *next);
 /** ipc: end the wait of @thread (blocked in an endpoint operation) with -EINTR, if it still waits. */
 void upcall_ipc_interrupt(struct thread *thread);
 

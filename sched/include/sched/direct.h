@@ -14,16 +14,19 @@
 
 #include <hal/clock.h>
 #include <hal/fpu.h>
+#include <hal/upcall.h>
 #include <sched/sched.h>
 
 void sched_switch_fpu(struct thread *prev, struct thread *next);
 bool sched_may_run_on(struct thread *thread, cpuid_t cpu);
 
 /** Whether @next, blocked and taken off its endpoint by the caller, may run on @cpu, here and now, in
- *  place of @self, which is current. Interrupts off. */
+ *  place of @self, which is current. Interrupts off; if they were on since user mode, the caller has
+ *  looked at @cpu->resched: before, only another CPU can have set it, whose interrupt comes at once after
+ *  the switch. */
 static inline bool sched_direct_ok(struct hal_percpu *cpu, struct thread *self, struct thread *next)
 {
-	if (unlikely(load_relaxed(&cpu->resched) | load_acquire(&next->on_cpu)))
+	if (unlikely(load_acquire(&next->on_cpu)))
 		return false;
 	if (load_relaxed(&next->sched.rank) < load_relaxed(&self->sched.rank))
 		return false;
@@ -35,12 +38,12 @@ static inline bool sched_direct_ok(struct hal_percpu *cpu, struct thread *self, 
 	return true;
 }
 
-/** Wake @next, blocked in the user kind with its operation complete, and make it current in place of @self,
- *  which stays ready and is of the user kind from here on. True: then the address space, thread pointer and
- *  frame of @next, as after sched_direct_switch(). False: nothing has happened, @next is to be woken the
- *  ordinary way. Real time over a fair thread on its own CPU, with nobody as good in the queue: who would
- *  preempt at once. Interrupts off, no lock held. */
-bool sched_give_way(struct hal_percpu *cpu, struct thread *self, struct thread *next);
+/** Wake @next, blocked in the user kind with its operation complete; current's is complete, too. If @next
+ *  preempts current at once (real time over a fair thread, with nobody as good in this CPU's queue), it
+ *  runs here, wherever it ran last if it may, and current stays ready, of the user kind from here on. What
+ *  entry code is to do, all work for user mode done: the last call of a fast-path function, which keeps
+ *  no registers (halcyon_free_registers()). Interrupts off since user mode, no lock held. */
+struct upcall_resume sched_wake_direct(struct hal_percpu *cpu, struct thread *next);
 
 /** Make @next current in place of @prev, which is blocked from here on. Call it before letting go of
  *  the lock under which @prev can be found and completed. Then the address space, thread pointer and

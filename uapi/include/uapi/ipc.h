@@ -11,8 +11,8 @@
 // status is 0 or a negative error. sender is pid << 32 | tid, stamped by the kernel.
 #pragma once
 
-#define IPC_CALL 0x1000 // even, and
-#define IPC_REPLY_RECV 0x1001 // one more: entry code tests for both at once
+#define IPC_CALL 0x1000
+#define IPC_REPLY_RECV 0x1001
 #define IPC_RECV 0x1002
 #define IPC_REPLY 0x1003
 #define IPC_SEND 0x1004
