@@ -151,6 +151,20 @@ static void enqueue_first(struct list *queue, struct thread *thread)
 	list_insert_before(at, &thread->ipc.node);
 }
 
+bool ipc_requeue(struct endpoint *ep, struct thread *thread)
+{
+	spin_lock(&ep->lock);
+	uint32_t state = load_relaxed(&thread->ipc.state);
+	bool is_sender = state == IPC_SENDING;
+	bool is_here = load_relaxed(&thread->ipc.endpoint) == ep;
+	if (is_here && (is_sender || state == IPC_RECEIVING)) {
+		list_remove(&thread->ipc.node);
+		enqueue(is_sender ? &ep->senders : &ep->receivers, thread);
+	}
+	spin_unlock(&ep->lock);
+	return is_here && is_sender;
+}
+
 err_t ipc_back_out(void)
 {
 	sched_interrupt(current_thread());

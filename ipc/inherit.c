@@ -14,6 +14,9 @@
 // A thread that is lent something while it is itself on the fast path to a server, on another CPU, may miss
 // to pass it on in that call.
 //
+// Who is given another priority while it waits in a call or for one lends that; what it inherits meanwhile as the
+// owner of a lock it does not pass on.
+//
 // A right that was saved as a descriptor belongs to no thread: nobody inherits through it.
 //
 // Locks: lending, then an endpoint's, then "pi".
@@ -127,6 +130,17 @@ void ipc_lend_to_servers(struct endpoint *ep)
 {
 	irqflags_t flags = begin();
 	lend_to_all(ep, 0);
+	end(flags);
+}
+
+void upcall_ipc_rank_changed(struct thread *thread)
+{
+	irqflags_t flags = begin();
+	struct endpoint *ep = load_acquire(&thread->ipc.endpoint);
+	if (ep && ipc_requeue(ep, thread))
+		lend_to_all(ep, 0);
+	else
+		lend(holder_of(thread), 0);
 	end(flags);
 }
 

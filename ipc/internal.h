@@ -130,6 +130,12 @@ void ipc_serve(struct endpoint *ep);
 /** @ep ends (lock held). */
 void ipc_serve_none(struct endpoint *ep);
 
+// ---- endpoint.c -----------------------------------------------------------------------------------
+
+/** @thread, whose rank has changed, waits in the place that it has now, if it is queued at @ep. True: it is
+ *  a sender there. Interrupts off. */
+bool ipc_requeue(struct endpoint *ep, struct thread *thread);
+
 // ---- reply.c --------------------------------------------------------------------------------------
 
 void ipc_reply_init(void);

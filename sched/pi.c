@@ -118,6 +118,7 @@ void pi_rank_changed(struct thread *thread)
 	irqflags_t flags = spin_lock_irqsave(&pi_lock);
 	propagate(thread);
 	spin_unlock_irqrestore(&pi_lock, flags);
+	upcall_ipc_rank_changed(thread);
 }
 
 /** Current, waiting for @owner, would wait for itself. */

@@ -294,8 +294,8 @@ must_check err_t affinity_copy(const struct cpuset *cpus, struct cpuset **copy);
 extern struct sched_mutex affinity_mutex;
 
 // pi.c
-/** @thread's rank has changed otherwise than by inheritance: whom it waits for inherits it. No
- *  run-queue lock held. */
+/** @thread's rank has changed otherwise than by inheritance: whom it waits for inherits it, in
+ *  a call, too. No spinning lock held. */
 void pi_rank_changed(struct thread *thread);
 
 // hotplug.c

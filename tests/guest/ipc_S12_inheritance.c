@@ -13,7 +13,7 @@
 static struct {
 	sem_t go, client;
 	volatile uint64_t count;
-	volatile int stop;
+	volatile int stop, has_waited;
 	volatile pid_t middle; // of a chain
 } *hog;
 static long first, second; // endpoints
@@ -220,6 +220,34 @@ static void check_death(void)
 	finish();
 }
 
+/** The client is given its priority when it waits already: for the reply, or in the queue. */
+static void check_change(int is_queued)
+{
+	struct sched_param param = { .sched_priority = HIGH };
+	start_hog();
+	if (child(SCHED_OTHER, 0)) {
+		receive(first);
+		sem_wait(&hog->client);
+		check_hog_waits(0);
+		hog->has_waited = 1;
+		reply();
+		_exit(0);
+	}
+	until_asleep();
+	for (int i = 0; i <= is_queued; i++) {
+		if (child(SCHED_OTHER, 0))
+			_exit(call(first, 0) != 0);
+		until_asleep();
+	}
+	CHECK_IS(sched_setscheduler(pids[pid_count - 1], SCHED_FIFO, &param), 0);
+	let_hog_go();
+	sem_post(&hog->client);
+	check_hog_runs(0);
+	CHECK(hog->has_waited);
+	hog->has_waited = 0;
+	finish();
+}
+
 int main(void)
 {
 	cpu_set_t one;
@@ -239,5 +267,7 @@ int main(void)
 	check_queue();
 	check_deadline();
 	check_death();
+	check_change(0);
+	check_change(1);
 	return 0;
 }

@@ -50,6 +50,9 @@ void upcall_leave_space(void);
 /** mm/space: resolve a fault; 0, or -EFAULT / -ENOMEM / -EACCES / -EIO (SIGBUS). Interrupts on. */
 err_t upcall_mm_fault(struct trapframe *tf, vaddr_t addr, enum hal_fault_access access);
 
+/** ipc: @thread was given another priority: its place in the queue where it waits and what it lends follow. No
+ *  lock held. */
+void upcall_ipc_rank_changed(struct thread *thread);
 /** ipc: the rest of a switch from @prev, which keeps nothing on its stack, to @next, which is current
  *  already: address space and thread pointer. What entry code is to do. Interrupts off, no lock held. */
 struct upcall_resume upcall_ipc_leave(struct hal_percpu *cpu, struct thread *prev, struct thread *next);
