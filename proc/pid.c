@@ -22,6 +22,7 @@ struct spinlock proc_tree_lock = SPINLOCK_INIT;
 static struct pid_entry *chunks[PID_MAX / CHUNK]; // NULL: none is in use (tree lock)
 static struct pid_entry first_chunk[CHUNK], spare_chunk[CHUNK];
 static struct pid_entry *spare = spare_chunk; // NULL: it is in use (tree lock)
+static uint16_t in_use[PID_MAX / CHUNK]; // numbers of each chunk (tree lock)
 static unsigned long used[PID_MAX / BITS_PER_LONG]; // tree lock
 static uint32_t last_pid; // tree lock
 static uint64_t given_out; // numbers since boot (tree lock)
@@ -33,6 +34,7 @@ void pid_init(void)
 {
 	chunks[0] = first_chunk;
 	bitmap_set(used, 0);
+	in_use[0] = 1;
 	for (unsigned i = 0; i < GROUP_BUCKETS; i++)
 		list_init(&groups[i]);
 }
@@ -69,6 +71,7 @@ err_t pid_alloc(uint32_t *pid)
 		}
 		(*chunk)[found % CHUNK] = (struct pid_entry){0};
 		bitmap_set(used, found);
+		in_use[found / CHUNK]++;
 		last_pid = (uint32_t)found;
 		given_out++;
 	}
@@ -81,10 +84,9 @@ err_t pid_alloc(uint32_t *pid)
 void pid_free(uint32_t pid)
 {
 	struct pid_entry *chunk = NULL;
-	size_t first = align_down(pid, CHUNK);
 	spin_lock(&proc_tree_lock);
 	bitmap_clear(used, pid);
-	if (bitmap_find_next_set(used, first + CHUNK, first) == first + CHUNK) {
+	if (--in_use[pid / CHUNK] == 0) {
 		chunk = chunks[pid / CHUNK];
 		chunks[pid / CHUNK] = NULL;
 	}
