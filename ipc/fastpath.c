@@ -31,6 +31,21 @@ static no_inline struct upcall_resume call_long(struct trapframe *tf)
 	return ipc_call_long(tf);
 }
 
+/** @ep is locked. The partner may still wait on another CPU, or it is the slow path. */
+static no_inline struct upcall_resume call_elsewhere(struct trapframe *tf, struct endpoint *ep,
+						     struct grant *grant)
+{
+	ipc_call_elsewhere(tf, ep, grant);
+	return slow_path(tf);
+}
+
+static no_inline struct upcall_resume reply_recv_elsewhere(struct trapframe *tf, struct endpoint *ep,
+							   struct grant *grant)
+{
+	ipc_reply_recv_elsewhere(tf, ep, grant);
+	return slow_path(tf);
+}
+
 struct upcall_resume upcall_ipc_call(struct trapframe *tf)
 {
 	struct hal_percpu *cpu = hal_percpu();
@@ -54,10 +69,8 @@ struct upcall_resume upcall_ipc_call(struct trapframe *tf)
 	struct thread *server = list_entry(first, struct thread, ipc.node);
 	struct trapframe *to = server->tf;
 	struct mm_space *space = server->mm.space;
-	if (unlikely(!ipc_may_switch_to(cpu, self, server, space, 0))) {
-		spin_unlock(&ep->lock);
-		return slow_path(tf);
-	}
+	if (unlikely(!ipc_may_switch_to(cpu, self, server, space, 0)))
+		return call_elsewhere(tf, ep, grant);
 	// Against a signal: our state is seen before we look for one (endpoint.c).
 	store_relaxed(&self->ipc.endpoint, ep);
 	store_relaxed(&self->ipc.state, IPC_AWAITING_REPLY);
@@ -101,10 +114,8 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 	// callers lent is given back (inherit.c); a closed endpoint has no servers.
 	if (unlikely(load_relaxed(&self->ipc.serves_fast) != ep || !list_is_empty(&ep->senders) ||
 		     !list_is_empty(&ep->receivers) || ep->is_notified || !load_relaxed(&grant->rights) ||
-		     !ipc_may_switch_to(cpu, self, caller, space, 0))) {
-		spin_unlock(&ep->lock);
-		return slow_path(tf);
-	}
+		     !ipc_may_switch_to(cpu, self, caller, space, 0)))
+		return reply_recv_elsewhere(tf, ep, grant);
 	self->ipc.grant = grant; // alive under the lock: if it dies later, we are found in the queue
 	store_relaxed(&self->ipc.endpoint, ep);
 	store_relaxed(&self->ipc.state, IPC_RECEIVING);

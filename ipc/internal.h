@@ -107,6 +107,13 @@ static always_inline struct upcall_resume ipc_switch_to(struct hal_percpu *cpu, 
 /** upcall_ipc_call() of what is perhaps a call with a long message, the slow path included. */
 struct upcall_resume ipc_call_long(struct trapframe *tf);
 
+// ---- handover.c -----------------------------------------------------------------------------------
+
+/** The rest of upcall_ipc_call() and _reply_recv() for a partner that waits on another CPU; through @grant to @ep,
+ *  which is locked. Returns, with that let go, only if it is for the slow path. */
+void ipc_call_elsewhere(struct trapframe *tf, struct endpoint *ep, struct grant *grant);
+void ipc_reply_recv_elsewhere(struct trapframe *tf, struct endpoint *ep, struct grant *grant);
+
 // ---- inherit.c ------------------------------------------------------------------------------------
 
 /** Give @server the rank that its callers have now, or take it back; and whom it waits for, and so on. No

@@ -32,20 +32,25 @@ static inline bool fair_preempts(const struct thread *thread, const struct threa
 	return (int64_t)(thread->sched.vruntime + fair_bonus_ticks - curr->sched.vruntime) < 0;
 }
 
+/** @part, of @queue's virtual time, slept: what it may be behind is limited, and it gets a new slice. */
+static inline void fair_wake(struct fair_queue *queue, struct sched_part *part)
+{
+	uint64_t least = queue->vtime - fair_bonus_ticks;
+	if ((int64_t)(part->vruntime - least) < 0)
+		part->vruntime = least;
+	fair_renew(part);
+}
+
 static inline void fair_enqueue(struct runq *rq, struct thread *thread, enum enqueue_reason reason)
 {
 	struct sched_part *part = &thread->sched;
 	struct fair_queue *queue = &rq->fair[part->band];
 	if (unlikely(part->vruntime_home != queue->home))
 		fair_arrive(queue, part);
-	if (reason == ENQUEUE_WAKE) {
-		uint64_t least = queue->vtime - fair_bonus_ticks;
-		if ((int64_t)(part->vruntime - least) < 0)
-			part->vruntime = least;
+	if (reason == ENQUEUE_WAKE)
+		fair_wake(queue, part);
+	else if (part->slice_left <= 0)
 		fair_renew(part);
-	} else if (part->slice_left <= 0) {
-		fair_renew(part);
-	}
 	if (likely(rbtree_is_empty(&queue->tree))) {
 		rbtree_insert_only(&queue->tree, &part->fair_node);
 		return;
@@ -89,6 +94,27 @@ static inline void runq_charge(struct runq *rq, struct thread *curr, uint64_t no
 	part->vruntime += (uint64_t)ran * part->inverse_weight >> 16;
 	if (rbtree_is_empty(&queue->tree))
 		fair_advance(queue, part->vruntime);
+}
+
+/** @prev has run until @now. Before it is queued again: the stamp means something else there. */
+static inline void count_time(struct runq *rq, struct thread *prev, uint64_t now)
+{
+	uint64_t ran = now - prev->sched.stamp;
+	prev->sched.run_ticks += ran;
+	prev->sched.stamp = now;
+	if (!prev->mm.space)
+		rq->kernel_ticks += ran;
+}
+
+static inline void count_switch(struct runq *rq, struct thread *prev, enum switch_reason reason)
+{
+	if (reason == SWITCH_PREEMPT) {
+		rq->switches_involuntary++;
+		prev->sched.switches_involuntary++;
+	} else {
+		rq->switches_voluntary++;
+		prev->sched.switches_voluntary++;
+	}
 }
 
 /** The best ready thread; NULL = none. Locked. */

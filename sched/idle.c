@@ -12,15 +12,17 @@ static bool has_work(struct runq *rq)
 
 unsigned sched_idle_polls = HAL_IDLE_POLLS;
 
-/** Let others run for a moment: what they do may be work for this CPU, without an interrupt. */
-static void poll(struct runq *rq)
+/** Let others run for a moment: what they do may be work for this CPU, without an interrupt. True: it was, and has
+ *  been done. */
+static bool poll(struct runq *rq)
 {
 	if (!sched_idle_polls)
-		return;
+		return false;
 	store_relaxed(&rq->is_polling, 1);
-	for (unsigned i = 0; i < sched_idle_polls && !has_work(rq); i++)
+	for (unsigned i = 0; i < sched_idle_polls && !has_work(rq) && !load_relaxed(&rq->handed); i++)
 		hal_cpu_yield();
 	store_relaxed(&rq->is_polling, 0);
+	return sched_take_handed(rq);
 }
 
 /** Wait for an interrupt, unless work turns up. Interrupts off. */
@@ -32,7 +34,8 @@ static void wait_for_work(struct runq *rq)
 		spin_unlock(&rq->lock);
 	}
 	idle_set_add(rq->cpu);
-	poll(rq);
+	if (poll(rq))
+		return;
 	fence_seq_cst();
 	if (!has_work(rq) && !balance_steal(rq)) {
 		quiesce_idle_enter();

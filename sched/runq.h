@@ -44,7 +44,9 @@ struct runq {
 	 *  rank is the highest, so that the first tests of a wake turn away from it without one of their
 	 *  own. (lock) */
 	bool is_out;
-	_Atomic uint32_t is_polling; // idle, and looks at its resched word: no IPI is needed (own CPU)
+	_Atomic uint32_t is_polling; // idle, and looks at its resched word and `handed`: no IPI is needed (own CPU)
+	/** Handed over to this CPU, which idles and polls: RUNNING, and current as soon as that looks (lock). */
+	struct thread *_Atomic handed;
 	struct thread *idle;
 	struct thread *prev; // whom this CPU left last: finish_switch() (own CPU)
 	uint32_t prev_action; // enum prev_action (own CPU)
@@ -303,6 +305,11 @@ void pi_rank_changed(struct thread *thread);
  *  Interrupts off. */
 noreturn_fn void hotplug_leave(struct runq *rq);
 void hotplug_return(struct runq *rq);
+
+// handover.c
+/** Idle, which has stopped polling: leave for who was handed over, if anybody, and return true when idle runs
+ *  again. Interrupts off. */
+bool sched_take_handed(struct runq *rq);
 
 // idle.c
 /** How often an idle CPU looks for work before it waits for an interrupt. 0: not at all. */

@@ -115,27 +115,6 @@ static inline struct thread *choose_next(struct runq *rq, struct thread *prev,
 	return first;
 }
 
-/** @prev has run until @now. Before it is queued again: the stamp means something else there. */
-static inline void count_time(struct runq *rq, struct thread *prev, uint64_t now)
-{
-	uint64_t ran = now - prev->sched.stamp;
-	prev->sched.run_ticks += ran;
-	prev->sched.stamp = now;
-	if (!prev->mm.space)
-		rq->kernel_ticks += ran;
-}
-
-static inline void count_switch(struct runq *rq, struct thread *prev, enum switch_reason reason)
-{
-	if (reason == SWITCH_PREEMPT) {
-		rq->switches_involuntary++;
-		prev->sched.switches_involuntary++;
-	} else {
-		rq->switches_voluntary++;
-		prev->sched.switches_voluntary++;
-	}
-}
-
 /** Everything of a switch but the change of stacks. NULL: current goes on. */
 static struct thread *switch_begin(struct thread *prev, enum switch_reason reason)
 {

@@ -17,6 +17,7 @@
 #include <hal/upcall.h>
 #include <sched/sched.h>
 
+struct runq;
 void sched_switch_fpu(struct thread *prev, struct thread *next);
 bool sched_may_run_on(struct thread *thread, cpuid_t cpu);
 
@@ -44,6 +45,14 @@ static inline bool sched_direct_ok(struct hal_percpu *cpu, struct thread *self, 
  *  entry code is to do, all work for user mode done: the last call of a fast-path function, which keeps
  *  no registers (halcyon_free_registers()). Interrupts off since user mode, no lock held. */
 struct upcall_resume sched_wake_direct(struct hal_percpu *cpu, struct thread *next);
+
+/** For @next, blocked and perhaps the caller's to complete, whose CPU is another one, idles and polls: hand it over
+ *  without its run queue. NULL: it is to be woken the ordinary way. Else one of the other two follows, with the
+ *  run queue locked meanwhile. Interrupts off. */
+struct runq *sched_hand_over_begin(struct thread *next);
+void sched_hand_over_cancel(struct runq *rq);
+/** @next is the caller's: it runs from here on. Its operation is complete, and IDLE. */
+void sched_hand_over(struct runq *rq, struct thread *next);
 
 /** Make @next current in place of @prev, which is blocked from here on. Call it before letting go of
  *  the lock under which @prev can be found and completed. Then the address space, thread pointer and
