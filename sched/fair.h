@@ -32,25 +32,20 @@ static inline bool fair_preempts(const struct thread *thread, const struct threa
 	return (int64_t)(thread->sched.vruntime + fair_bonus_ticks - curr->sched.vruntime) < 0;
 }
 
-/** @part, of @queue's virtual time, slept: what it may be behind is limited, and it gets a new slice. */
-static inline void fair_wake(struct fair_queue *queue, struct sched_part *part)
-{
-	uint64_t least = queue->vtime - fair_bonus_ticks;
-	if ((int64_t)(part->vruntime - least) < 0)
-		part->vruntime = least;
-	fair_renew(part);
-}
-
 static inline void fair_enqueue(struct runq *rq, struct thread *thread, enum enqueue_reason reason)
 {
 	struct sched_part *part = &thread->sched;
 	struct fair_queue *queue = &rq->fair[part->band];
 	if (unlikely(part->vruntime_home != queue->home))
 		fair_arrive(queue, part);
-	if (reason == ENQUEUE_WAKE)
-		fair_wake(queue, part);
-	else if (part->slice_left <= 0)
+	if (reason == ENQUEUE_WAKE) {
+		uint64_t least = queue->vtime - fair_bonus_ticks;
+		if ((int64_t)(part->vruntime - least) < 0)
+			part->vruntime = least;
 		fair_renew(part);
+	} else if (part->slice_left <= 0) {
+		fair_renew(part);
+	}
 	if (likely(rbtree_is_empty(&queue->tree))) {
 		rbtree_insert_only(&queue->tree, &part->fair_node);
 		return;

@@ -43,9 +43,13 @@ void sched_hand_over(struct runq *rq, struct thread *next)
 	runq_charge(rq, rq->idle, now);
 	count_time(rq, rq->idle, now);
 	count_switch(rq, rq->idle, SWITCH_PREEMPT);
+	// As fair_enqueue() does it with one that slept.
 	if (unlikely(part->vruntime_home != queue->home))
 		fair_arrive(queue, part);
-	fair_wake(queue, part);
+	uint64_t least = queue->vtime - fair_bonus_ticks;
+	if ((int64_t)(part->vruntime - least) < 0)
+		part->vruntime = least;
+	fair_renew(part);
 	part->stamp = now;
 	store_relaxed(&next->on_cpu, 1);
 	store_relaxed(&next->state, THREAD_RUNNING);
