@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What the scheduler knows of caches and nodes. CPUs of a core, of a cache and of a node have numbers
 // that follow each other (bootinfo), so that each is a span of numbers; and each node has a list of all
-// nodes, nearest first, itself at the head. Written once at the start.
+// nodes, nearest first, itself at the head. Written once at the start, by the boot CPU.
 #include <hal/bootinfo.h>
 #include <kernel/log.h>
 
@@ -10,6 +10,10 @@
 unsigned sched_nodes;
 bool sched_has_smt;
 static struct cpu_span spans[BOOT_NODES_MAX][BOOT_NODES_MAX];
+static struct {
+	struct cpu_span core, cache;
+	uint8_t node;
+} places[CPUS_MAX];
 
 static bool is_same_node(const struct boot_cpu *a, const struct boot_cpu *b)
 {
@@ -78,6 +82,11 @@ void near_init(void)
 			insert(node, bootinfo.cpus[cpu].node, span, sched_nodes);
 		cpu = span.end;
 	}
+	for (cpuid_t cpu = 0; cpu < sched_cpus; cpu++) {
+		places[cpu].core = span_of(cpu, is_same_core);
+		places[cpu].cache = span_of(cpu, is_same_cache);
+		places[cpu].node = bootinfo.cpus[cpu].node;
+	}
 	unsigned caches = count_spans(is_same_cache), cores = count_spans(is_same_core);
 	sched_has_smt = cores < sched_cpus;
 	if (caches > 1 || sched_has_smt)
@@ -86,9 +95,9 @@ void near_init(void)
 
 void near_init_cpu(struct runq *rq)
 {
-	rq->core = span_of(rq->cpu, is_same_core);
-	rq->cache = span_of(rq->cpu, is_same_cache);
-	rq->nodes = spans[bootinfo.cpus[rq->cpu].node];
+	rq->core = places[rq->cpu].core;
+	rq->cache = places[rq->cpu].cache;
+	rq->nodes = spans[places[rq->cpu].node];
 	// A cache that serves the whole node needs no look of its own.
 	struct cpu_span node = rq->nodes[0];
 	rq->near_from = rq->cache.first == node.first && rq->cache.end == node.end;
