@@ -19,6 +19,7 @@ struct timer_queue {
 	struct spinlock lock;
 	struct rbtree tree; // lock
 	nsec_t programmed; // what the hardware is set to; own CPU
+	_Atomic uint64_t interrupts; // own CPU writes
 	bool is_ready; // its CPU has started once
 };
 static DEFINE_PERCPU(struct timer_queue, timer_queue);
@@ -199,6 +200,11 @@ void timers_take_from(cpuid_t cpu)
 	}
 }
 
+uint64_t timer_interrupts(cpuid_t cpu)
+{
+	return load_relaxed(&cpu_ptr(timer_queue, cpu)->interrupts);
+}
+
 /** Take the first timer that is due off the queue; NULL: none is, and the hardware is set. */
 static struct timer *take_due(struct timer_queue *queue, nsec_t now)
 {
@@ -220,6 +226,7 @@ void upcall_timer(void)
 {
 	struct timer_queue *queue = this_cpu_ptr(timer_queue);
 	struct timer *timer;
+	store_relaxed(&queue->interrupts, load_relaxed(&queue->interrupts) + 1);
 	queue->programmed = 0; // it has fired: whatever comes next must be set anew
 	while ((timer = take_due(queue, time_now()))) {
 		timer->fn(timer);

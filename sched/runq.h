@@ -72,7 +72,7 @@ struct runq {
 	uint64_t start_ticks;
 	uint64_t event_next; // ticks when a switch has to call runq_event(): the least of the next two
 	uint64_t load_next; // when the load is sampled next
-	uint64_t sample_next; // when sample_timer is to be set; never while it is
+	uint64_t sample_next; // when sample_timer is to be set; never while it is set for soon
 	struct timer sample_timer;
 	uint64_t sample_period, sample_switches; // sample.c
 	struct sched_samples samples; // of threads with a user address space

@@ -5,16 +5,15 @@
 // between two samples.
 //
 // The timer is set at a switch when none is set (in the slow part that takes the load average, so
-// that a switch pays nothing), for a moment up to 2 * PERIOD_MIN away, whatever runs then. A thread that
-// runs alone is sampled ever more seldom, each time half as often, down to once in PERIOD_MAX: the
-// weights grow with the periods, so no side is favoured. A timer that finds the CPU idle is not set
-// again before the next switch.
+// that a switch pays nothing), for a moment up to twice PERIOD_MIN away, whatever runs then. A thread that
+// had the CPU for itself since the sample before is let alone four times as long, up to PERIOD_MAX, with a
+// weight to match, or until the next switch, which sets the timer anew. A timer that finds the CPU idle is not set again before the next switch.
 #include <hal/atomic.h>
 
 #include "fair.h"
 
 #define PERIOD_MIN (10 * NSEC_PER_MSEC)
-#define PERIOD_MAX (4 * NSEC_PER_SEC)
+#define PERIOD_MAX (2 * NSEC_PER_SEC) // at least half of it passes: at most one interrupt in a second
 
 static bool is_started;
 
@@ -23,17 +22,23 @@ static uint64_t switches(const struct runq *rq)
 	return rq->switches_voluntary + rq->switches_involuntary;
 }
 
-/** Uniform below twice the period: no program keeps in step with it. */
+/** At random about the period, so that no program keeps in step with it. */
 static void set_timer(struct runq *rq, uint64_t now)
 {
 	uint64_t random = (now * 0x9e3779b97f4a7c15) >> 32;
+	uint64_t least = rq->sample_period > PERIOD_MIN ? rq->sample_period / 2 : 0;
+	uint64_t span = 2 * (rq->sample_period - least);
 	rq->sample_switches = switches(rq);
-	rq->sample_next = UINT64_MAX;
-	timer_set(&rq->sample_timer, time_now() + ((2 * rq->sample_period >> 8) * random >> 24));
+	if (least)
+		rq->sample_next = rq->event_next = 0;
+	else
+		rq->sample_next = UINT64_MAX;
+	timer_set(&rq->sample_timer, time_now() + least + ((span >> 8) * random >> 24));
 }
 
 void sample_arm(struct runq *rq, uint64_t now)
 {
+	(void)timer_cancel(&rq->sample_timer);
 	rq->sample_period = PERIOD_MIN;
 	set_timer(rq, now);
 }
@@ -66,7 +71,7 @@ void upcall_sample(bool is_user)
 	if (thread->mm.space)
 		add(&rq->samples, is_user, rq->sample_period);
 	bool is_alone = rq->sample_switches == switches(rq);
-	rq->sample_period = is_alone ? min(2 * rq->sample_period, (uint64_t)PERIOD_MAX) : PERIOD_MIN;
+	rq->sample_period = is_alone ? min(4 * rq->sample_period, (uint64_t)PERIOD_MAX) : PERIOD_MIN;
 	set_timer(rq, hal_clock_read());
 	spin_unlock(&rq->lock);
 }

@@ -201,7 +201,10 @@ err_t procfs_show_interrupts(struct text *out, const struct view_id *id)
 		text_printf(out, " %*sCPU%zu ", cpu < 10 ? 6 : cpu < 100 ? 5 : 4, "", cpu);
 	text_printf(out, "\n");
 	irq_for_each(put_interrupt, out);
-	text_printf(out, "RES:");
+	text_printf(out, "LOC:");
+	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX)
+		text_printf(out, " %10llu", (ull)timer_interrupts((cpuid_t)cpu));
+	text_printf(out, "   Local timer interrupts\nRES:");
 	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
 		sched_get_cpu_stats((cpuid_t)cpu, &stats);
 		text_printf(out, " %10llu", (ull)stats.ipis);

@@ -67,6 +67,8 @@ static inline bool timer_is_queued(struct timer *timer)
 	return load_acquire(&timer->cpu_plus_1) != 0;
 }
 
+/** Timer interrupts that @cpu has taken. */
+uint64_t timer_interrupts(cpuid_t cpu);
 /** Take over all timers of @cpu, which has left service. Thread context, interrupts on. */
 void timers_take_from(cpuid_t cpu);
 
