@@ -151,20 +151,22 @@ static err_t change_word(uaddr_t addr, uint32_t *word, uint32_t value)
 	return err;
 }
 
-/** @futex has no owner yet that the kernel knows: it is the thread that @word names. -EAGAIN: that one
- *  has ended meanwhile. */
+/** @futex has no owner yet that the kernel knows: it is the thread that @word names. -ESRCH: that one
+ *  has ended. */
 static err_t adopt(struct pi_futex *futex, uint32_t word)
 {
 	struct thread *owner = upcall_find_thread(word & FUTEX_TID_MASK);
 	if (!owner)
-		return -EAGAIN;
+		return -ESRCH;
 	bool is_open = set_owner(futex, owner);
 	thread_put(owner); // it leaves the futex before it is gone
-	return is_open ? 0 : -EAGAIN;
+	return is_open ? 0 : -ESRCH;
 }
 
-/** *@word names an owner, or one that died and whose heir has not come yet: set FUTEX_WAITERS and find
- *  or make the futex, with the caller among its users. -EAGAIN: the word has changed. */
+/** *@word names an owner, or one that died and whose heir has not come yet: find or make the futex, with
+ *  the caller among its users, and set FUTEX_WAITERS. The owner is known before the bit is set: one that
+ *  sees the bit and ends passes the futex on. -EAGAIN: the word has changed; -ESRCH: the thread that it
+ *  names has ended. */
 static err_t join(struct bucket *bucket, const struct mm_key *key, uaddr_t addr, uint32_t *word,
 		  struct pi_futex **joined)
 {
@@ -172,17 +174,14 @@ static err_t join(struct bucket *bucket, const struct mm_key *key, uaddr_t addr,
 	if (futex && futex->owner && !futex->is_orphan && !(*word & FUTEX_OWNER_DIED) &&
 	    futex->owner->proc.tid != (*word & FUTEX_TID_MASK))
 		return -EINVAL;
-	err_t err = change_word(addr, word, *word | FUTEX_WAITERS);
-	if (err)
-		return err;
-	*word |= FUTEX_WAITERS;
 	if (!futex)
 		futex = create(bucket, key);
 	if (!futex)
 		return -ENOMEM;
 	futex->users++;
-	if (!futex->owner)
-		err = adopt(futex, *word);
+	err_t err = futex->owner ? 0 : adopt(futex, *word);
+	if (!err)
+		err = change_word(addr, word, *word | FUTEX_WAITERS);
 	if (err)
 		put(futex);
 	*joined = futex;
@@ -268,11 +267,10 @@ static err_t lock_in(struct bucket *bucket, const struct mm_key *key, uaddr_t ad
 		} else if (!may_wait) {
 			return -EAGAIN;
 		} else {
-			uint32_t before = word;
 			err = join(bucket, key, addr, &word, &futex);
 			if (!err)
 				return wait_for(bucket, futex, addr, deadline);
-			if (err == -EAGAIN && (word & ~FUTEX_WAITERS) == (before & ~FUTEX_WAITERS))
+			if (err == -ESRCH)
 				err = look_again(addr, &word);
 		}
 		if (err == -EAGAIN)
