@@ -7,7 +7,8 @@
 // The timer is set at a switch when none is set (in the slow part that takes the load average, so
 // that a switch pays nothing), for a moment up to twice PERIOD_MIN away, whatever runs then. A thread that
 // had the CPU for itself since the sample before is let alone four times as long, up to PERIOD_MAX, with a
-// weight to match, or until the next switch, which sets the timer anew. A timer that finds the CPU idle is not set again before the next switch.
+// weight to match, or until the next switch, which sets the timer anew. A timer that finds the CPU idle is
+// not set again before the next switch.
 #include <hal/atomic.h>
 
 #include "fair.h"
