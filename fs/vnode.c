@@ -59,10 +59,7 @@ static no_inline bool has_override(const struct cred *cred, const struct vnode *
 /** The mode bits for @cred, as those of others. */
 static inline uint32_t bits_for(const struct vnode *vnode, const struct cred *cred)
 {
-	uint32_t bits = vnode->mode;
-	if (vnode->uid == cred->fsuid)
-		return bits >> 6;
-	return cred_in_group(cred, vnode->gid) ? bits >> 3 : bits;
+	return cred_mode_bits(cred, vnode->uid, vnode->gid, vnode->mode);
 }
 
 err_t vnode_cred_permission(const struct vnode *vnode, const struct cred *cred, unsigned mode)

@@ -118,11 +118,7 @@ static struct mqueue *find(const char *name)
 static err_t check_mode(const struct mqueue *queue, unsigned wanted)
 {
 	const struct cred *cred = cred_current();
-	unsigned has = queue->mode;
-	if (cred->fsuid == queue->uid)
-		has >>= 6;
-	else if (cred->fsgid == queue->gid || cred_in_group(cred, queue->gid))
-		has >>= 3;
+	uint32_t has = cred_mode_bits(cred, queue->uid, queue->gid, queue->mode);
 	return !(wanted & ~has) || cred_has_cap(cred, CAP_DAC_OVERRIDE) ? 0 : -EACCES;
 }
 
@@ -162,17 +158,14 @@ static err_t create(const char *name, uint32_t mode, const struct mq_attr *attr,
 	return 0;
 }
 
-static err_t find_or_create(const char *name, uint32_t flags, uint32_t mode, const struct mq_attr *attr,
-			    struct mqueue **queue)
+/** Whether the call with @flags may open @queue, which is there. */
+static err_t check_open(const struct mqueue *queue, uint32_t flags)
 {
 	static const uint8_t needed[] = {[O_RDONLY] = MAY_READ, [O_WRONLY] = MAY_WRITE,
 					 [O_RDWR] = MAY_READ | MAY_WRITE};
-	*queue = find(name);
-	if (!*queue)
-		return flags & O_CREAT ? create(name, mode, attr, queue) : -ENOENT;
 	if ((flags & O_CREAT) && (flags & O_EXCL))
 		return -EEXIST;
-	return check_mode(*queue, needed[flags & O_ACCMODE]);
+	return check_mode(queue, needed[flags & O_ACCMODE]);
 }
 
 static void remove_name(struct mqueue *queue)
@@ -185,7 +178,7 @@ static void remove_name(struct mqueue *queue)
 err_t mqueue_open(const char *name, uint32_t flags, uint32_t mode, const struct mq_attr *attr,
 		  struct file **file)
 {
-	struct mqueue *queue;
+	err_t err;
 	if ((flags & O_ACCMODE) == O_ACCMODE)
 		return -EINVAL;
 	if (strlen(name) > NAME_MAX)
@@ -193,13 +186,17 @@ err_t mqueue_open(const char *name, uint32_t flags, uint32_t mode, const struct 
 	if (strchr(name, '/'))
 		return -EACCES;
 	sched_mutex_lock(&lock);
-	bool was_there = find(name) != NULL;
-	err_t err = find_or_create(name, flags, mode, attr, &queue);
+	struct mqueue *queue = find(name);
+	bool is_new = !queue;
+	if (queue)
+		err = check_open(queue, flags);
+	else
+		err = flags & O_CREAT ? create(name, mode, attr, &queue) : -ENOENT;
 	if (!err) {
 		*file = file_create(&mqueue_ops, flags & (O_ACCMODE | O_NONBLOCK), queue);
 		queue->refs += *file != NULL;
 		err = *file ? 0 : -ENOMEM;
-		if (err && !was_there)
+		if (err && is_new)
 			remove_name(queue);
 	}
 	sched_mutex_unlock(&lock);

@@ -318,14 +318,12 @@ static err_t view_permission(struct vnode *vnode, unsigned mode)
 {
 	struct view_node *node = node_of(vnode);
 	const struct cred *cred = cred_current();
-	uint32_t bits = vnode->mode;
 	bool is_private = node->entry->flags & VIEW_PRIVATE;
 	if (mode && is_private && !view_id_may_trace(&node->id))
 		return -EACCES;
-	if (is_private || vnode->uid == cred->fsuid)
-		bits >>= 6; // who may trace a process has its owner's rights
-	else if (cred_in_group(cred, vnode->gid))
-		bits >>= 3;
+	uint32_t bits = vnode->mode >> 6; // who may trace a process has its owner's rights
+	if (!is_private)
+		bits = cred_mode_bits(cred, vnode->uid, vnode->gid, vnode->mode);
 	bool is_program = (vnode->mode & FS_IFMT) == FS_IFREG && (mode & 1);
 	if (!(mode & ~bits & 7) || (!is_program && cred_has_cap(cred, CAP_DAC_OVERRIDE)))
 		return 0;

@@ -35,6 +35,14 @@ const struct cred *cred_of(const struct thread *thread);
 bool cred_has_cap(const struct cred *cred, unsigned cap);
 bool cred_in_group(const struct cred *cred, uint32_t gid);
 
+/** What @mode (0777) of an object of @uid and @gid gives @cred, in the lowest three bits; above them anything. */
+static inline uint32_t cred_mode_bits(const struct cred *cred, uint32_t uid, uint32_t gid, uint32_t mode)
+{
+	if (cred->fsuid == uid)
+		return mode >> 6;
+	return cred_in_group(cred, gid) ? mode >> 3 : mode;
+}
+
 enum {
 	CAP_CHOWN = 0, CAP_DAC_OVERRIDE = 1, CAP_DAC_READ_SEARCH = 2, CAP_FOWNER = 3, CAP_FSETID = 4,
 	CAP_KILL = 5, CAP_SETGID = 6, CAP_SETUID = 7, CAP_SETPCAP = 8, CAP_IPC_LOCK = 14, CAP_IPC_OWNER = 15,
