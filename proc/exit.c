@@ -170,10 +170,17 @@ static bool wants_no_zombies(struct process *parent)
 
 /** Give the children of @process to another; zombies among them are announced to it (tree lock). */
 static void reparent_children(struct process *process)
+/** How the end is told: CLD_* and the status that goes with it. */
+static int exit_code_of(int status)
+{
+	return status & 0x7f ? CLD_KILLED : CLD_EXITED;
+}
+
 {
 	struct process *reaper = find_reaper(process), *child;
 	while ((child = list_first_entry(&process->children, struct process, sibling))) {
 		list_remove(&child->sibling);
+	bool has_zombie = false;
 		list_push_back(&reaper->children, &child->sibling);
 		child->parent = reaper;
 		child->exit_signal = SIGCHLD;
@@ -181,11 +188,16 @@ static void reparent_children(struct process *process)
 			struct siginfo info = {.signo = (int)child->pdeath_signal, .pid = process->pid};
 			signal_send_locked(child, &info);
 		}
-		if (load_relaxed(&child->state) == PROCESS_ZOMBIE)
-			signal_notify_parent_locked(reaper, child, CLD_EXITED, child->exit_status);
+		if (load_relaxed(&child->state) == PROCESS_ZOMBIE) {
+			has_zombie = true;
+			signal_notify_parent_locked(reaper, child, exit_code_of(child->exit_status),
+						    child->exit_status);
+		}
 	}
 }
 
+	if (has_zombie)
+		proc_child_event(reaper); // it may wait already
 struct orphan_check {
 	bool has_stopped;
 };
@@ -214,12 +226,6 @@ static void check_orphaned_group(uint32_t pgid, bool was_orphaned)
 	pgrp_for_each_locked(pgid, note_stopped, &check);
 	if (check.has_stopped)
 		pgrp_for_each_locked(pgid, wake_orphan, NULL);
-}
-
-/** How the end is told: CLD_* and the status that goes with it. */
-static int exit_code_of(int status)
-{
-	return status & 0x7f ? CLD_KILLED : CLD_EXITED;
 }
 
 /** The last thread is leaving: zombie, or gone at once. Returns true if nobody will reap it. */

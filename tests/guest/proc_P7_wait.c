@@ -2,6 +2,7 @@
 // Waiting for children: by pid, group and any; WNOHANG, stopped and continued once each, killed is not
 // exited, an interrupted wait, waitid, and what SIGCHLD tells.
 // guest: CPUS 4
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 #include "check.h"
@@ -161,6 +162,36 @@ static void check_usage(void)
 	CHECK_IS(status, 3 << 8);
 }
 
+/** Who waits already is told of a child that it adopts when that one has ended before. */
+static void check_adopted(void)
+{
+	pid_t top = getpid();
+	CHECK_IS(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	pid_t middle = check_fork();
+	if (middle == 0) {
+		pid_t parent = check_fork();
+		if (parent == 0) {
+			siginfo_t info;
+			pid_t orphan = check_fork();
+			if (orphan == 0)
+				_exit(9);
+			CHECK_IS(waitid(P_PID, (id_t)orphan, &info, WEXITED | WNOWAIT), 0);
+			while (process_state(top) != 'S')
+				sched_yield();
+			sleep_ms(5);
+			_exit(0);
+		}
+		for (;;)
+			pause();
+	}
+	int status;
+	CHECK(waitpid(-1, &status, 0) != middle);
+	CHECK_IS(status, 9 << 8);
+	CHECK_IS(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+	CHECK_IS(kill(middle, SIGKILL), 0);
+	wait_status(middle);
+}
+
 int main(void)
 {
 	check_choice();
@@ -169,5 +200,6 @@ int main(void)
 	check_sigchld();
 	check_waitid();
 	check_usage();
+	check_adopted();
 	return 0;
 }
