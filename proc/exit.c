@@ -117,14 +117,16 @@ err_t proc_end_other_threads(void)
 		spin_unlock(&process->lock);
 		return -EINTR;
 	}
-	process->is_exiting = true;
+	process->is_exiting = process->is_execing = true;
 	proc_end_threads_locked(process, current_thread());
 	spin_unlock(&process->lock);
 	(void)sched_wait_event(&process->exec_wait, process->thread_count == 1, NSEC_NEVER, 0);
 	spin_lock(&process->lock);
-	process->is_exiting = false;
+	err_t err = process->is_execing ? 0 : -EINTR;
+	if (!err)
+		process->is_exiting = process->is_execing = false;
 	spin_unlock(&process->lock);
-	return 0;
+	return err;
 }
 
 // ---- the end of a process -------------------------------------------------------------------------
@@ -168,19 +170,19 @@ static bool wants_no_zombies(struct process *parent)
 	return result;
 }
 
-/** Give the children of @process to another; zombies among them are announced to it (tree lock). */
-static void reparent_children(struct process *process)
 /** How the end is told: CLD_* and the status that goes with it. */
 static int exit_code_of(int status)
 {
 	return status & 0x7f ? CLD_KILLED : CLD_EXITED;
 }
 
+/** Give the children of @process to another; zombies among them are announced to it (tree lock). */
+static void reparent_children(struct process *process)
 {
 	struct process *reaper = find_reaper(process), *child;
+	bool has_zombie = false;
 	while ((child = list_first_entry(&process->children, struct process, sibling))) {
 		list_remove(&child->sibling);
-	bool has_zombie = false;
 		list_push_back(&reaper->children, &child->sibling);
 		child->parent = reaper;
 		child->exit_signal = SIGCHLD;
@@ -194,10 +196,10 @@ static int exit_code_of(int status)
 						    child->exit_status);
 		}
 	}
-}
-
 	if (has_zombie)
 		proc_child_event(reaper); // it may wait already
+}
+
 struct orphan_check {
 	bool has_stopped;
 };

@@ -186,11 +186,12 @@ static bool is_masked_everywhere(struct process *process, struct thread *only, i
 
 static void kill_locked(struct process *process)
 {
-	if (!process->is_exiting) {
+	if (!process->is_exiting || process->is_execing) {
 		process->is_exiting = true;
 		process->exit_status = SIGKILL;
 	}
 	process->stop_signal = 0;
+		process->is_execing = false;
 	proc_end_threads_locked(process, NULL);
 }
 

@@ -42,6 +42,43 @@ static void check_killed_stops(int sig)
 	CHECK_IS(munmap(counters, THREADS * 64), 0);
 }
 
+static volatile struct {
+	int inside, go;
+} *vforked;
+
+/** In the kernel, where no signal reaches it, until its child has been told to end. */
+static void *until_told(void *arg)
+{
+	pid_t child = vfork();
+	if (child == 0) {
+		vforked->inside = 1;
+		while (!vforked->go)
+			sched_yield();
+		_exit(0);
+	}
+	return arg;
+}
+
+/** A process that is killed while it waits for its other threads in exec was killed, and did not exit. */
+static void check_killed_in_exec(void)
+{
+	vforked = shared_memory(sizeof(*vforked));
+	pid_t child = check_fork();
+	if (child == 0) {
+		start_thread(until_told, NULL);
+		while (!vforked->inside)
+			sched_yield();
+		exec_test("proc_P4_exit", "execed", NULL);
+		_exit(9);
+	}
+	while (!vforked->inside)
+		sched_yield();
+	sleep_ms(20);
+	CHECK_IS(kill(child, SIGKILL), 0);
+	vforked->go = 1;
+	CHECK_IS(wait_status(child), SIGKILL);
+}
+
 static void *exit_group(void *arg)
 {
 	exit((int)(long)arg);
@@ -92,6 +129,7 @@ static void check_init_is_safe(void)
 	CHECK_IS(kill(1, SIGSTOP), 0);
 	sleep_ms(5);
 	CHECK_IS(kill(1, 0), 0);
+	check_killed_in_exec();
 	check_orphan();
 }
 
@@ -175,6 +213,7 @@ int main(void)
 		check_killed_stops(SIGTERM);
 		check_exit_of_all();
 	}
+	check_killed_in_exec();
 	check_orphan();
 	check_permissions();
 	check_group();

@@ -68,6 +68,7 @@ struct process {
 	uint32_t stop_unreported, continue_unreported; // for WUNTRACED, WCONTINUED (p)
 	uint32_t is_exiting; // exit_group, fatal signal or exec is ending the others (p)
 	struct sched_waitq child_wait; // wait4 sleeps here
+	bool is_execing; // ... it is exec, whose thread goes on unless the process is killed first (p)
 	uint32_t child_events; // changes of children so far (child_wait.lock)
 	struct sched_waitq stop_wait; // stopped threads sleep here
 	struct sched_waitq exec_wait; // exec waits for the other threads here
