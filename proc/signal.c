@@ -137,13 +137,13 @@ void proc_report_continue(struct process *process)
 	report_to_parent(process, CLD_CONTINUED, SIGCONT);
 }
 
-/** The process stops by @signo: every thread is told, this one stops in stop_here(). The parent hears
- *  of it from the last one: then none of them runs. */
+/** The process stops by @signo, unless SIGCONT came after the signal was taken: every thread is told, this one
+ *  stops in stop_here(). The parent hears of it from the last one: then none of them runs. */
 static void begin_stop(struct process *process, int signo)
 {
 	struct thread *thread;
 	spin_lock(&process->lock);
-	bool begins = !process->stop_signal && !process->is_exiting;
+	bool begins = process->is_stop_taken && !process->stop_signal && !process->is_exiting;
 	if (begins) {
 		process->stop_signal = (uint32_t)signo;
 		process->stop_unreported = 0;

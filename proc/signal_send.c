@@ -111,6 +111,8 @@ bool signal_dequeue_locked(uint64_t mask, struct siginfo *info)
 	bool found = take(&self->proc.sigqueue, &self->proc.sigpending, set, info) ||
 		     take(&process->sigqueue, &process->sigpending, set, info);
 	signal_recalc_locked(self);
+	if (found && (SIGBIT(info->signo) & SIGNALS_STOP))
+		process->is_stop_taken = true;
 	if (found && info->code == SI_TIMER)
 		posix_timer_taken_locked(process, info);
 	return found;
@@ -150,6 +152,7 @@ static void continue_locked(struct process *process)
 {
 	struct thread *thread;
 	flush_everywhere(process, SIGNALS_STOP);
+	process->is_stop_taken = false;
 	if (!process->stop_signal)
 		return;
 	process->stop_signal = 0;

@@ -149,6 +149,25 @@ static void check_blocked_read(void)
 	CHECK_CHILD(child);
 }
 
+/** SIGCONT that comes while SIGSTOP is on its way undoes it, however close. */
+static void check_close_together(void)
+{
+	pid_t child = check_fork();
+	if (child == 0)
+		spin((void *)&shared->counters[0]);
+	for (long round = 0; round < rounds(2000, 100000); round++) {
+		CHECK_IS(kill(child, SIGSTOP), 0);
+		for (volatile long i = round % 64 * 8; i > 0; i--)
+			;
+		CHECK_IS(kill(child, SIGCONT), 0);
+		uint64_t before = shared->counters[0];
+		while (shared->counters[0] == before)
+			sched_yield();
+	}
+	CHECK_IS(kill(child, SIGKILL), 0);
+	wait_status(child);
+}
+
 int main(void)
 {
 	shared = shared_memory(sizeof(*shared));
@@ -157,5 +176,6 @@ int main(void)
 	check_kinds();
 	check_cancelling();
 	check_blocked_read();
+	check_close_together();
 	return 0;
 }

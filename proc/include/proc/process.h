@@ -64,11 +64,12 @@ struct process {
 	_Atomic uint32_t is_traced; // its system calls are logged
 	int exit_status; // as wait4 gives it (p)
 	uint32_t stop_signal; // stopped by, 0 = runs (p)
+	bool is_stop_taken; // a stop signal left the queue, and no SIGCONT came since (p)
 	uint32_t stopping; // threads that have not stopped yet: until then nobody is told (p)
 	uint32_t stop_unreported, continue_unreported; // for WUNTRACED, WCONTINUED (p)
 	uint32_t is_exiting; // exit_group, fatal signal or exec is ending the others (p)
-	struct sched_waitq child_wait; // wait4 sleeps here
 	bool is_execing; // ... it is exec, whose thread goes on unless the process is killed first (p)
+	struct sched_waitq child_wait; // wait4 sleeps here
 	uint32_t child_events; // changes of children so far (child_wait.lock)
 	struct sched_waitq stop_wait; // stopped threads sleep here
 	struct sched_waitq exec_wait; // exec waits for the other threads here
