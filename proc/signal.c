@@ -33,9 +33,12 @@ static void set_mask_and_awaited(uint64_t mask, uint64_t awaited)
 	struct thread *self = current_thread();
 	struct process *process = self->proc.process;
 	spin_lock(&process->lock);
+	uint64_t blocked = mask & ~SIGNALS_FORCED & ~self->proc.sigmask;
 	self->proc.sigmask = mask & ~SIGNALS_FORCED;
 	self->proc.awaited = awaited;
 	signal_recalc_locked(self);
+	if (blocked & process->sigpending)
+		signal_pass_on_locked(process, blocked);
 	spin_unlock(&process->lock);
 }
 

@@ -217,6 +217,12 @@ static void wake_taker(struct process *process, int signo)
 		proc_set_pending(taker, PEND_SIGNAL);
 }
 
+void signal_pass_on_locked(struct process *process, uint64_t set)
+{
+	for (set &= process->sigpending; set; set &= set - 1)
+		wake_taker(process, __builtin_ctzll(set) + 1);
+}
+
 /** @goes_on, if not NULL: the process was stopped and runs now; its parent is to be told when no lock
  *  is held. */
 static err_t send_quietly(struct process *process, struct thread *only, const struct siginfo *info,
