@@ -125,9 +125,11 @@ static void report_to_parent(struct process *process, int code, int status)
 	spin_lock(&proc_tree_lock);
 	struct process *parent = process->parent;
 	if (parent) {
+		spin_lock(&parent->lock); // its exec may replace the handlers
 		spin_lock(&parent->sighand->lock);
 		bool is_wanted = !(parent->sighand->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP);
 		spin_unlock(&parent->sighand->lock);
+		spin_unlock(&parent->lock);
 		if (is_wanted)
 			signal_notify_parent_locked(parent, process, code, status);
 		proc_child_event(parent);
