@@ -337,6 +337,10 @@ static err_t prepare(struct exec_image *image, struct fdtable **fds, struct sigh
 	*fds = load_relaxed(&self->object.fds->refs) > 1 ? fdtable_copy(self->object.fds)
 							: self->object.fds;
 	err = *sighand && *fds ? proc_end_other_threads() : -ENOMEM;
+	if (!err && *fds != self->object.fds && load_relaxed(&self->object.fds->refs) == 1) {
+		fdtable_put(*fds); // only threads that have ended shared it: it stays, with its record locks
+		*fds = self->object.fds;
+	}
 	if (err && *sighand)
 		sighand_put(*sighand);
 	if (err && *fds && *fds != self->object.fds)

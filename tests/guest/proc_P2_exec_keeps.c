@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// execve: what the new program keeps (mask, ignored and pending signals, folder, pid, descriptors) and
-// what it loses (handlers, close-on-exec descriptors, alternate stack, other threads, memory).
+// execve: what the new program keeps (mask, ignored and pending signals, folder, pid, descriptors, record locks)
+// and what it loses (handlers, close-on-exec descriptors, alternate stack, other threads, memory).
 // guest: CPUS 4
 #include <dirent.h>
 #include <sys/auxv.h>
@@ -38,6 +38,19 @@ static void check_auxiliary(void)
 	CHECK(getauxval(AT_EXECFN) && strchr((const char *)getauxval(AT_EXECFN), '/'));
 }
 
+/** The lock that this process took before is still its own. */
+static void check_lock(int fd)
+{
+	pid_t child = check_fork();
+	if (child == 0) {
+		struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+		CHECK_IS(fcntl(fd, F_GETLK, &lock), 0);
+		CHECK(lock.l_type == F_WRLCK && lock.l_pid == getppid());
+		_exit(0);
+	}
+	CHECK_CHILD(child);
+}
+
 /** The new program: args: pid, kept descriptor, lost descriptor. */
 static int after(char **argv)
 {
@@ -46,6 +59,7 @@ static int after(char **argv)
 	CHECK_IS(count_threads(), 1);
 	CHECK(fcntl(atoi(argv[3]), F_GETFD) == 0);
 	CHECK_ERRNO(fcntl(atoi(argv[4]), F_GETFD), EBADF);
+	check_lock(atoi(argv[3]));
 	struct sigaction action;
 	CHECK_IS(sigaction(SIGUSR1, NULL, &action), 0);
 	CHECK(action.sa_handler == SIG_DFL);
@@ -71,7 +85,9 @@ static int after(char **argv)
 static void become(void)
 {
 	char pid[16], kept[16], lost[16];
-	int keep = open("/dev/null", O_RDONLY), lose = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	int keep = scratch_file(), lose = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+	CHECK_IS(fcntl(keep, F_SETLK, &lock), 0);
 	snprintf(pid, sizeof(pid), "%d", getpid());
 	snprintf(kept, sizeof(kept), "%d", keep);
 	snprintf(lost, sizeof(lost), "%d", lose);
