@@ -360,8 +360,8 @@ static void set_timer(struct posix_timer *t, bool is_absolute, const struct proc
 err_t proc_timer_set(uint32_t id, bool is_absolute, const struct proc_timer_setting *wanted,
 		     struct proc_timer_setting *old)
 {
-	struct posix_timer *t = find(current_process(), (int)id);
-	if (!t || (int)id < 0)
+	struct posix_timer *t = (int)id < 0 ? NULL : find(current_process(), (int)id);
+	if (!t)
 		return -EINVAL;
 	set_timer(t, is_absolute, wanted, old);
 	timer_drop(t);

@@ -2,6 +2,10 @@
 // POSIX timers: signals with their value and overrun, to the process and to a thread, silent ones, of
 // wall-clock and CPU time; itimers of CPU time; what fork and exec leave; clocks of other threads.
 // guest: CPUS 4
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <sys/sendfile.h>
+
 #include "check.h"
 
 #define MS 1000000ll
@@ -326,8 +330,43 @@ static void check_library(void)
 	CHECK_IS(timer_delete(id), 0);
 }
 
-int main(void)
+/** The kernel's own timers have negative numbers, which are nobody's: what asks for one keeps nothing. */
+static void check_own_numbers(void)
 {
+	CHECK_IS(mkdir("/tmp/timers", 0700), 0);
+	CHECK_IS(mount("none", "/tmp/timers", "tmpfs", 0, NULL), 0);
+	int from = open("/proc/self/exe", O_RDONLY), to = open("/tmp/timers/test", O_CREAT | O_WRONLY, 0700);
+	struct stat info;
+	CHECK(from >= 0 && to >= 0 && fstat(from, &info) == 0);
+	CHECK_IS(sendfile(to, from, NULL, (size_t)info.st_size), info.st_size);
+	close(from), close(to);
+	pid_t child = check_fork();
+	if (child == 0) {
+		execl("/tmp/timers/test", "test", "posix_timers", "own", NULL);
+		_exit(9);
+	}
+	CHECK_CHILD(child);
+	CHECK_IS(umount("/tmp/timers"), 0); // the process's program is there no more
+	CHECK_IS(rmdir("/tmp/timers"), 0);
+}
+
+static int ask_for_own(void)
+{
+	struct rlimit limit = { 100, 200 };
+	struct itimerspec set = { .it_value.tv_sec = 1 };
+	CHECK_IS(setrlimit(RLIMIT_CPU, &limit), 0);
+	CHECK_ERRNO(syscall(SYS_timer_settime, -1, 0, &set, NULL), EINVAL);
+	CHECK_ERRNO(syscall(SYS_timer_gettime, -1, &set), EINVAL);
+	CHECK_ERRNO(syscall(SYS_timer_getoverrun, -1), EINVAL);
+	CHECK_ERRNO(syscall(SYS_timer_delete, -1), EINVAL);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	(void)argv;
+	if (argc > 1)
+		return ask_for_own();
 	handle(SIGUSR1);
 	check_errors();
 	check_once(CLOCK_MONOTONIC);
@@ -339,5 +378,7 @@ int main(void)
 	check_cpu_timers();
 	check_fork_and_clock();
 	check_library();
+	if (geteuid() == 0)
+		check_own_numbers();
 	return 0;
 }
