@@ -103,8 +103,6 @@ bool proc_stopped_locked(struct thread *thread);
 void proc_report_stop(struct process *process);
 /** Real and saved user id of @process. */
 void proc_get_uids(struct process *process, uint32_t *uid, uint32_t *suid);
-must_check err_t proc_send_to_member(struct process *process, struct thread *thread,
-				     const struct siginfo *info);
 
 // pidfd.c: @process has ended.
 void pidfd_notify(struct process *process);

@@ -155,7 +155,7 @@ static err_t send_signal(struct posix_timer *t)
 	if (t->spec.notify != PROC_TIMER_THREAD)
 		return signal_send_process(t->process, &info);
 	struct thread *thread = thread_find(t->spec.tid);
-	err_t err = thread ? proc_send_to_member(t->process, thread, &info) : -ESRCH;
+	err_t err = thread ? signal_send_thread(t->process, thread, &info) : -ESRCH;
 	if (thread)
 		thread_put(thread);
 	return err;

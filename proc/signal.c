@@ -354,7 +354,7 @@ void upcall_fault_signal(struct trapframe *tf, int signo, int code, vaddr_t addr
 			  (unsigned long)hal_tf_sp(tf));
 		proc_exit_group(signo); // also init: it cannot go on
 	}
-	(void)signal_send_thread(self, &info);
+	(void)signal_send_thread(process, self, &info);
 }
 
 void proc_get_uids(struct process *process, uint32_t *uid, uint32_t *suid)

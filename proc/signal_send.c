@@ -191,10 +191,10 @@ static void kill_locked(struct process *process)
 {
 	if (!process->is_exiting || process->is_execing) {
 		process->is_exiting = true;
+		process->is_execing = false;
 		process->exit_status = SIGKILL;
 	}
 	process->stop_signal = 0;
-		process->is_execing = false;
 	proc_end_threads_locked(process, NULL);
 }
 
@@ -231,6 +231,10 @@ static err_t send_quietly(struct process *process, struct thread *only, const st
 	err_t err = 0;
 	int signo = info->signo;
 	spin_lock(&process->lock);
+	if (only && (only->proc.pid != process->pid || !list_is_linked(&only->proc.node))) {
+		spin_unlock(&process->lock);
+		return -ESRCH; // it has ended, and would keep what is queued for it
+	}
 	bool was_stopped = process->stop_signal != 0;
 	act_on_send(process, signo);
 	if (signo == SIGKILL && process != proc_init_process) {
@@ -275,10 +279,9 @@ err_t signal_send_process(struct process *process, const struct siginfo *info)
 	return send(process, NULL, info);
 }
 
-err_t signal_send_thread(struct thread *thread, const struct siginfo *info)
+err_t signal_send_thread(struct process *process, struct thread *thread, const struct siginfo *info)
 {
-	struct process *process = thread->proc.process;
-	return process ? send(process, thread, info) : -ESRCH;
+	return send(process, thread, info);
 }
 
 void signal_notify_parent_locked(struct process *parent, struct process *child, int code, int status)
@@ -392,22 +395,10 @@ err_t signal_tgkill(int64_t tgid, int64_t tid, const struct siginfo *info)
 	if (process && (tgid < 0 || tgid == process->pid)) {
 		err = may_signal(process, info->signo) ? 0 : -EPERM;
 		if (!err && info->signo)
-			err = proc_send_to_member(process, thread, info);
+			err = send(process, thread, info);
 	}
 	if (process)
 		process_put(process);
 	thread_put(thread);
 	return err;
-}
-
-/** @thread may end at any moment: send only while it is on the process's list. */
-err_t proc_send_to_member(struct process *process, struct thread *thread, const struct siginfo *info)
-{
-	struct thread *member;
-	bool is_member = false;
-	spin_lock(&process->lock);
-	list_for_each_entry(member, &process->threads, proc.node)
-		is_member |= member == thread;
-	spin_unlock(&process->lock);
-	return is_member ? send(process, thread, info) : -ESRCH;
 }

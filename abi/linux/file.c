@@ -15,7 +15,7 @@
 no_inline int64_t abi_broken_pipe(void)
 {
 	struct siginfo info = {.signo = SIGPIPE, .code = SI_KERNEL};
-	(void)signal_send_thread(current_thread(), &info);
+	(void)signal_send_thread(current_process(), current_thread(), &info);
 	return -EPIPE;
 }
 
@@ -23,7 +23,7 @@ int64_t abi_file_too_large(void)
 {
 	struct siginfo info = {.signo = SIGXFSZ, .code = SI_KERNEL};
 	if (proc_limit(RLIMIT_FSIZE) != UINT64_MAX)
-		(void)signal_send_thread(current_thread(), &info);
+		(void)signal_send_thread(current_process(), current_thread(), &info);
 	return -EFBIG;
 }
 

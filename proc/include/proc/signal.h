@@ -8,7 +8,7 @@
 /** Send to a process or one thread, no permission check. 0, -EAGAIN (queue full), -ESRCH. Any thread
  *  context; not from interrupts. */
 err_t signal_send_process(struct process *process, const struct siginfo *info);
-err_t signal_send_thread(struct thread *thread, const struct siginfo *info);
+err_t signal_send_thread(struct process *process, struct thread *thread, const struct siginfo *info);
 /** To every member of a process group: 0 if one was reached, -ESRCH. From the tty too. */
 err_t signal_send_pgrp(uint32_t pgid, const struct siginfo *info);
 /** kill(2) with permission checks: pid > 0, 0, -1, < -1; tgkill(2). */
