@@ -24,9 +24,15 @@ static struct spinlock threads_lock = SPINLOCK_INIT;
 static struct list threads = LIST_INIT(threads); // threads_lock
 static uint64_t threads_count; // threads_lock
 
+static void construct(void *memory)
+{
+	memset(memory, 0, sizeof(struct thread));
+}
+
 void thread_init(void)
 {
-	thread_cache = slab_cache_create("thread", sizeof(struct thread), 64);
+	// ipc keeps hints to threads that may have ended long ago, and asks the memory whether they still count.
+	thread_cache = slab_cache_create_stable("thread", sizeof(struct thread), 64, construct);
 	if (hal_fpu_state_size())
 		fpu_cache = slab_cache_create("fpu", hal_fpu_state_size(), 64);
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The scheduler on the CPUs of this machine: placement, affinity, policies, lifetimes, accounting.
 #include <kernel/quiesce.h>
+#include <lib/string.h>
+#include <mm/frame.h>
+#include <mm/slab.h>
 #include <uapi/errno.h>
 
 #include "../runq.h"
@@ -341,4 +344,31 @@ TEST(sched, S14_counters_add_up)
 	EXPECT(after.switches_voluntary >= before.switches_voluntary + 5);
 	EXPECT(sched_runnable_count() >= 1);
 	sched_get_load(load);
+}
+
+static void note_threads(void *places, const struct slab_info *info)
+{
+	if (strcmp(info->name, "thread") == 0)
+		*(uint64_t *)places = info->total;
+}
+
+/** Or a hint to one that has ended, of which ipc keeps some, would lead into another's memory. */
+TEST(sched, S15_memory_of_threads_stays_theirs)
+{
+	static struct thread *made[64];
+	uint64_t before = thread_count(), most = 0, left = 0;
+	for (unsigned i = 0; i < array_len(made); i++)
+		made[i] = thread_create("made");
+	slab_for_each(note_threads, &most);
+	for (unsigned i = 0; i < array_len(made); i++) {
+		EXPECT(made[i] != NULL);
+		if (made[i])
+			thread_put(made[i]);
+	}
+	while (thread_count() > before)
+		EXPECT_EQ(sched_sleep_until(time_now() + NSEC_PER_MSEC, false), 0);
+	frame_drain_all();
+	slab_for_each(note_threads, &left);
+	EXPECT(left >= array_len(made));
+	EXPECT_EQ(left, most);
 }
