@@ -109,12 +109,12 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 	struct endpoint *ep = ipc_endpoint_of(grant);
 	if (unlikely(!spin_trylock(&ep->lock)))
 		return slow_path(tf);
-	struct mm_space *space = caller->mm.space;
 	// A queued sender would have to be taken now; a second waiting receiver has its turn first; what
-	// callers lent is given back (inherit.c); a closed endpoint has no servers.
+	// callers lent is given back (inherit.c); a closed endpoint has no servers. The caller may have left, and
+	// even have ended, until it is claimed below.
 	if (unlikely(load_relaxed(&self->ipc.serves_fast) != ep || !list_is_empty(&ep->senders) ||
 		     !list_is_empty(&ep->receivers) || ep->is_notified || !load_relaxed(&grant->rights) ||
-		     !ipc_may_switch_to(cpu, self, caller, space, 0)))
+		     !sched_direct_is_here(cpu, self, caller) || load_relaxed(&caller->pending)))
 		return reply_recv_elsewhere(tf, ep, grant);
 	self->ipc.grant = grant; // alive under the lock: if it dies later, we are found in the queue
 	store_relaxed(&self->ipc.endpoint, ep);
@@ -133,10 +133,13 @@ struct upcall_resume upcall_ipc_reply_recv(struct trapframe *tf)
 	self->ipc.node = (struct list){&ep->receivers, &ep->receivers}; // the only one
 	ep->receivers = (struct list){&self->ipc.node, &self->ipc.node};
 	struct trapframe *to = caller->tf;
+	struct mm_space *space = caller->mm.space;
 	ipc_copy_reply(to, tf);
 	sched_direct_switch(cpu, self, caller);
 	store_release(&caller->ipc.state, IPC_IDLE); // as above
 	spin_unlock(&ep->lock);
+	if (unlikely(!mm_space_is_fast(cpu, space)))
+		mm_space_activate(space);
 	return ipc_switch_to(cpu, self, caller, to, space);
 }
 

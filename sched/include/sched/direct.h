@@ -39,6 +39,15 @@ static inline bool sched_direct_ok(struct hal_percpu *cpu, struct thread *self, 
 	return true;
 }
 
+/** The same of one that is blocked, but perhaps the caller's no more when it comes to claim it, and then may be anywhere
+ *  and anything: nothing of it is changed, nor followed. So only for one that ran last on this CPU. */
+static inline bool sched_direct_is_here(struct hal_percpu *cpu, struct thread *self, struct thread *next)
+{
+	return !load_acquire(&next->on_cpu) &&
+	       load_relaxed(&next->sched.rank) >= load_relaxed(&self->sched.rank) &&
+	       load_relaxed(&next->sched.cpu) == cpu->cpu;
+}
+
 /** Wake @next, blocked in the user kind with its operation complete; current's is complete, too. If @next
  *  preempts current at once (real time over a fair thread, with nobody as good in this CPU's queue), it
  *  runs here, wherever it ran last if it may, and current stays ready, of the user kind from here on. What
