@@ -87,6 +87,9 @@ else()
 			--param=asan-stack=0 --param=asan-globals=0
 			--param=asan-instrumentation-with-call-threshold=0 -Wno-maybe-uninitialized>)
 	endif()
+	# What nothing calls, on this machine or at all, is left out: KEEP in kernel.ld says what stays.
+	target_compile_options(kernel_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:-ffunction-sections>)
+	target_link_options(kernel_flags INTERFACE -Wl,--gc-sections)
 	target_compile_options(kernel_flags INTERFACE ${machine_flags}
 		$<$<COMPILE_LANGUAGE:C>:${guard_flag}>
 		$<$<COMPILE_LANGUAGE:C>:-fstack-protector-strong>
