@@ -252,6 +252,18 @@ static void commit_cred(struct process *process, struct exec_image *image)
 static err_t build(struct exec_image *image)
 {
 	image->space = mm_space_create();
+/** Signals other than SIGCHLD about an end were agreed upon by programs that are gone. */
+static void forget_exit_signals(struct process *process)
+{
+	struct process *child;
+	spin_lock(&proc_tree_lock);
+	process->exit_signal = SIGCHLD;
+	list_for_each_entry(child, &process->children, sibling)
+		child->exit_signal = SIGCHLD;
+	process->has_execed = 1;
+	spin_unlock(&proc_tree_lock);
+}
+
 	if (!image->space)
 		return -ENOMEM;
 	err_t err = exec_load_elf(image);
@@ -368,12 +380,13 @@ static void commit(struct trapframe *tf, struct exec_image *image, struct fdtabl
 	set_names(process, image);
 	swap_space(image);
 	reset_signals(process, sighand);
+	forget_exit_signals(process);
+	commit_cred(process, image);
 	if (image->cred)
 		commit_cred(process, image);
 	sched_fpu_drop();
 	hal_tf_init_user(tf, image->entry, image->sp);
 	hal_tf_set_tls(tf, &self->context, 0);
-	process->has_execed = 1;
 }
 
 static int64_t run(struct trapframe *tf, struct exec_image *image)

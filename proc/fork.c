@@ -39,7 +39,7 @@ static err_t check_args(const struct clone_args *args)
 		return -EINVAL;
 	if ((flags & CLONE_SIGHAND) && (!(flags & CLONE_VM) || (flags & CLONE_CLEAR_SIGHAND)))
 		return -EINVAL;
-	if (args->exit_signal > NSIG)
+	if (args->exit_signal > NSIG || ((flags & CLONE_PARENT) && current_process() == proc_init_process))
 		return -EINVAL;
 	return 0;
 }
@@ -183,6 +183,8 @@ static err_t publish(struct thread *child, struct process *process, uint64_t fla
 		process->counted = mm_count_faults(child->mm.space); // perhaps the parent's
 		process->parent = flags & CLONE_PARENT ? self->parent : self;
 		process->sid = self->sid;
+		if (flags & CLONE_PARENT) // not for the caller to choose: it is another's child
+			process->exit_signal = self->exit_signal;
 		process->tty = self->tty;
 		list_push_back(&process->parent->children, &process->sibling);
 		pgrp_join_locked(process, self->pgid);

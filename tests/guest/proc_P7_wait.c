@@ -2,6 +2,7 @@
 // Waiting for children: by pid, group and any; WNOHANG, stopped and continued once each, killed is not
 // exited, an interrupted wait, waitid, and what SIGCHLD tells.
 // guest: CPUS 4
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -192,8 +193,77 @@ static void check_adopted(void)
 	wait_status(middle);
 }
 
-int main(void)
+static bool is_usr1_pending(void)
 {
+	sigset_t set;
+	CHECK_IS(sigpending(&set), 0);
+	return sigismember(&set, SIGUSR1);
+}
+
+/** What a child's end is told by is its parent's choice, while both run the programs that they ran then. */
+static void check_exit_signals(void)
+{
+	sigset_t usr1;
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	CHECK_IS(sigprocmask(SIG_BLOCK, &usr1, NULL), 0);
+	pid_t child = (pid_t)syscall(SYS_clone, SIGUSR1, 0, 0, 0, 0);
+	if (child == 0)
+		_exit(0);
+	CHECK_IS(waitpid(child, NULL, __WALL), child);
+	CHECK(is_usr1_pending());
+	siginfo_t info;
+	CHECK_IS(sigwaitinfo(&usr1, &info), SIGUSR1);
+	child = (pid_t)syscall(SYS_clone, SIGUSR1, 0, 0, 0, 0);
+	if (child == 0) {
+		exec_test("proc_P7_wait", "end", NULL);
+		_exit(9);
+	}
+	CHECK_IS(waitpid(child, NULL, __WALL), child);
+	CHECK(!is_usr1_pending());
+	child = check_fork();
+	if (child == 0) {
+		if (syscall(SYS_clone, CLONE_PARENT | SIGUSR1, 0, 0, 0, 0) == 0)
+			_exit(0);
+		_exit(0);
+	}
+	CHECK(wait(NULL) > 0 && wait(NULL) > 0); // both are children here
+	CHECK(!is_usr1_pending());
+	CHECK_IS(sigprocmask(SIG_UNBLOCK, &usr1, NULL), 0);
+}
+
+/** Zombies go at once when who adopts them wants none. */
+static void check_unwanted(void)
+{
+	CHECK_IS(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+	signal(SIGCHLD, SIG_IGN);
+	int told[2];
+	pid_t orphan;
+	CHECK_IS(pipe(told), 0);
+	pid_t parent = check_fork();
+	if (parent == 0) {
+		siginfo_t info;
+		signal(SIGCHLD, SIG_DFL);
+		orphan = check_fork();
+		if (orphan == 0)
+			_exit(9);
+		CHECK_IS(waitid(P_PID, (id_t)orphan, &info, WEXITED | WNOWAIT), 0);
+		CHECK_IS(write(told[1], &orphan, sizeof(orphan)), sizeof(orphan));
+		_exit(0);
+	}
+	CHECK_IS(read(told[0], &orphan, sizeof(orphan)), sizeof(orphan));
+	CHECK_ERRNO(waitpid(-1, NULL, 0), ECHILD);
+	CHECK_ERRNO(kill(orphan, 0), ESRCH);
+	close(told[0]), close(told[1]);
+	signal(SIGCHLD, SIG_DFL);
+	CHECK_IS(prctl(PR_SET_CHILD_SUBREAPER, 0), 0);
+}
+
+int main(int argc, char **argv)
+{
+	(void)argv;
+	if (argc > 1)
+		return 0;
 	check_choice();
 	check_stops();
 	check_interrupted();
@@ -201,5 +271,7 @@ int main(void)
 	check_waitid();
 	check_usage();
 	check_adopted();
+	check_exit_signals();
+	check_unwanted();
 	return 0;
 }
