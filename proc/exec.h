@@ -36,6 +36,7 @@ struct exec_image {
 	struct exec_strings argv, envp;
 	struct fs_stat stat; // of the program
 	struct cred *cred; // of a set-id program, or NULL: as it is (holds a reference)
+	bool is_readable; // by the caller
 	char path[256]; // AT_EXECFN
 };
 

@@ -7,6 +7,9 @@
 #include <proc/inspect.h>
 
 #define UNCHANGED UINT32_MAX
+#define CAPS_FS                                                                                    \
+	(1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_FOWNER | \
+	 1ull << CAP_FSETID | 1ull << CAP_LINUX_IMMUTABLE | 1ull << CAP_MKNOD | 1ull << CAP_MAC_OVERRIDE)
 
 SYSCALL0(getuid)
 {
@@ -56,8 +59,6 @@ static int64_t set_cred(struct cred *cred)
 		cred->cap_effective = 0;
 	if (old->euid && !cred->euid)
 		cred->cap_effective = cred->cap_permitted;
-	cred->fsuid = cred->euid;
-	cred->fsgid = cred->egid;
 	proc_set_cred(cred);
 	return 0;
 }
@@ -81,6 +82,7 @@ static int64_t change_uids(uint32_t real, uint32_t effective, uint32_t saved)
 	cred->uid = real == UNCHANGED ? old->uid : real;
 	cred->euid = effective == UNCHANGED ? old->euid : effective;
 	cred->suid = saved == UNCHANGED ? old->suid : saved;
+	cred->fsuid = cred->euid;
 	return set_cred(cred);
 }
 
@@ -98,6 +100,7 @@ static int64_t change_gids(uint32_t real, uint32_t effective, uint32_t saved)
 	cred->gid = real == UNCHANGED ? old->gid : real;
 	cred->egid = effective == UNCHANGED ? old->egid : effective;
 	cred->sgid = saved == UNCHANGED ? old->sgid : saved;
+	cred->fsgid = cred->egid;
 	return set_cred(cred);
 }
 
@@ -147,8 +150,12 @@ SYSCALL1(setfsuid, uint32_t, uid)
 		return before;
 	struct cred *cred = uid == UNCHANGED ? NULL : cred_copy(old);
 	if (cred) {
-		(void)set_cred(cred);
 		cred->fsuid = uid;
+		if (!before && uid) // capabilities(7): root's rights to files go with it, and come back
+			cred->cap_effective &= ~CAPS_FS;
+		else if (before && !uid)
+			cred->cap_effective |= cred->cap_permitted & CAPS_FS;
+		proc_set_cred(cred);
 	}
 	return before;
 }
@@ -161,8 +168,8 @@ SYSCALL1(setfsgid, uint32_t, gid)
 		return before;
 	struct cred *cred = gid == UNCHANGED ? NULL : cred_copy(old);
 	if (cred) {
-		(void)set_cred(cred);
 		cred->fsgid = gid;
+		proc_set_cred(cred);
 	}
 	return before;
 }

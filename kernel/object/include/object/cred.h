@@ -45,10 +45,10 @@ static inline uint32_t cred_mode_bits(const struct cred *cred, uint32_t uid, uin
 
 enum {
 	CAP_CHOWN = 0, CAP_DAC_OVERRIDE = 1, CAP_DAC_READ_SEARCH = 2, CAP_FOWNER = 3, CAP_FSETID = 4,
-	CAP_KILL = 5, CAP_SETGID = 6, CAP_SETUID = 7, CAP_SETPCAP = 8, CAP_IPC_LOCK = 14, CAP_IPC_OWNER = 15,
+	CAP_KILL = 5, CAP_SETGID = 6, CAP_SETUID = 7, CAP_SETPCAP = 8, CAP_LINUX_IMMUTABLE = 9, CAP_IPC_LOCK = 14, CAP_IPC_OWNER = 15,
 	CAP_SYS_CHROOT = 18, CAP_SYS_PTRACE = 19, CAP_SYS_ADMIN = 21, CAP_SYS_BOOT = 22,
 	CAP_SYS_NICE = 23, CAP_SYS_RESOURCE = 24, CAP_SYS_TIME = 25, CAP_SYS_TTY_CONFIG = 26,
-	CAP_MKNOD = 27, CAP_LAST = 40
+	CAP_MKNOD = 27, CAP_MAC_OVERRIDE = 32, CAP_SYSLOG = 34, CAP_LAST = 40
 };
 #define CRED_KEEP_CAPS (1u << 4) // of securebits, as Linux numbers them: setuid away from root keeps `permitted`
 #define CAP_ALL ((1ull << (CAP_LAST + 1)) - 1)
