@@ -26,14 +26,17 @@ void names_touch(struct vnode *dir)
 	dir->mtime = dir->ctime = fs_now();
 }
 
-/** A new member of @dir gets its group if @dir says so. */
+/** A new member of @dir gets its group if @dir says so; a program for that group only from who is in it. */
 static void inherit(const struct vnode *dir, struct vnode *vnode)
 {
+	const struct cred *cred = cred_current();
 	if (!(dir->mode & FS_ISGID))
 		return;
 	vnode->gid = dir->gid;
 	if (vnode_is_dir(vnode))
 		vnode->mode |= FS_ISGID;
+	else if ((vnode->mode & 0010) && !cred_in_group(cred, dir->gid) && !cred_has_cap(cred, CAP_FSETID))
+		vnode->mode &= ~FS_ISGID;
 }
 
 err_t dir_add(struct fs_dentry *dir, const char *name, size_t len, struct vnode *vnode)
