@@ -25,6 +25,12 @@ static err_t check_source(const struct fs_walk *from)
 	return err ? err : names_check_sticky(from->parent->vnode, from->dentry->vnode);
 }
 
+/** A directory that gets another parent changes, too: its `..` does. */
+static err_t check_moved(const struct fs_walk *from, const struct fs_walk *to, struct vnode *moved)
+{
+	return from->parent == to->parent || !vnode_is_dir(moved) ? 0 : vnode_permission(moved, MAY_WRITE);
+}
+
 /** What stands at the new name may be replaced by @from's. */
 static err_t check_replaced(const struct fs_walk *from, const struct fs_walk *to, bool is_exchange)
 {
@@ -36,7 +42,7 @@ static err_t check_replaced(const struct fs_walk *from, const struct fs_walk *to
 	if (load_relaxed(&old->mounted))
 		return -EBUSY;
 	if (is_exchange)
-		return is_below(from->parent, old) ? -EINVAL : 0;
+		return is_below(from->parent, old) ? -EINVAL : check_moved(from, to, old->vnode);
 	if (is_below(from->parent, old))
 		return -ENOTEMPTY;
 	if (from_is_dir && !is_dir)
@@ -63,6 +69,8 @@ static err_t check_target(const struct fs_walk *from, const struct fs_walk *to, 
 	if (is_below(to->parent, from->dentry))
 		return -EINVAL;
 	err_t err = names_check_dir(to->parent);
+	if (!err)
+		err = check_moved(from, to, from->dentry->vnode);
 	if (err || !to->dentry)
 		return err;
 	return check_replaced(from, to, flags & RENAME_EXCHANGE);
