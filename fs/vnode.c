@@ -134,6 +134,10 @@ err_t vnode_setattr(struct vnode *vnode, const struct fs_setattr *attr)
 {
 	nsec_t now = fs_now();
 	sched_write_lock(&vnode->lock);
+	if ((attr->valid & FS_SET_MODE) && !vnode_is_owner(vnode)) {
+		sched_write_unlock(&vnode->lock); // another's since it was checked: no set-id program for that one
+		return -EPERM;
+	}
 	if (attr->valid & FS_SET_MODE)
 		vnode->mode = (vnode->mode & FS_IFMT) | (attr->mode & 07777);
 	if ((attr->valid & (FS_SET_UID | FS_SET_GID)) && !vnode_is_dir(vnode))
