@@ -154,6 +154,9 @@ SYSCALL3(syslog, int, type, uaddr_t, at, int, len)
 {
 	switch (type) {
 	case SYSLOG_READ_ALL:
+	if (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE_BUFFER && !cred_has_cap(cred_current(), CAP_SYS_ADMIN) &&
+	    !cred_has_cap(cred_current(), CAP_SYSLOG))
+		return -EPERM;
 	case SYSLOG_READ_CLEAR:
 		return len < 0 ? -EINVAL : read_log(at, (uint64_t)len);
 	case SYSLOG_CONSOLE_OFF:
