@@ -11,7 +11,7 @@
 #include <mm/frame.h>
 #include <mm/slab.h>
 #include <object/cred.h>
-#include <proc/process.h>
+#include <proc/signal.h>
 #include <sched/sched.h>
 #include <uapi/version.h>
 
@@ -95,6 +95,8 @@ SYSCALL3(getrandom, uaddr_t, at, uint64_t, len, uint32_t, flags)
 		if (mm_copy_out(at + done, chunk, n))
 			return done ? (int64_t)done : -EFAULT;
 		sched_preempt_point();
+		if (signal_is_pending() && done + n < len)
+			return (int64_t)(done + n);
 	}
 	return (int64_t)len;
 }
@@ -152,11 +154,11 @@ static int64_t read_log(uaddr_t at, uint64_t len)
 // Partly: reading, levels and size; reading once (2) returns nothing, and clearing keeps the text.
 SYSCALL3(syslog, int, type, uaddr_t, at, int, len)
 {
-	switch (type) {
-	case SYSLOG_READ_ALL:
 	if (type != SYSLOG_READ_ALL && type != SYSLOG_SIZE_BUFFER && !cred_has_cap(cred_current(), CAP_SYS_ADMIN) &&
 	    !cred_has_cap(cred_current(), CAP_SYSLOG))
 		return -EPERM;
+	switch (type) {
+	case SYSLOG_READ_ALL:
 	case SYSLOG_READ_CLEAR:
 		return len < 0 ? -EINVAL : read_log(at, (uint64_t)len);
 	case SYSLOG_CONSOLE_OFF:
