@@ -13,8 +13,8 @@ err_t abi_get_timespec(uaddr_t at, nsec_t *ns)
 		return err;
 	if (ts.sec < 0 || ts.nsec < 0 || ts.nsec >= (int64_t)NSEC_PER_SEC)
 		return -EINVAL;
-	*ns = (uint64_t)ts.sec >= NSEC_NEVER / NSEC_PER_SEC - 1
-		      ? NSEC_NEVER / 2
+	*ns = (uint64_t)ts.sec >= NSEC_NEVER / 2 / NSEC_PER_SEC
+		      ? NSEC_NEVER / 2 // a time and a period after it: their sum does not wrap
 		      : (uint64_t)ts.sec * NSEC_PER_SEC + (uint64_t)ts.nsec;
 	return 0;
 }
