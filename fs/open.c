@@ -46,8 +46,10 @@ static err_t check_open(struct vnode *vnode, uint32_t flags)
 	uint32_t type = vnode_type(vnode);
 	if (type == FS_IFLNK)
 		return -ELOOP;
-	if (type == FS_IFDIR && ((flags & (O_ACCMODE | O_TRUNC)) || (flags & FS_OPEN_EXEC)))
-		return flags & FS_OPEN_EXEC ? -EACCES : -EISDIR;
+	if ((flags & FS_OPEN_EXEC) && type != FS_IFREG)
+		return -EACCES; // before it is opened: a FIFO would wait for a writer
+	if (type == FS_IFDIR && (flags & (O_ACCMODE | O_TRUNC)))
+		return -EISDIR;
 	if (type == FS_IFSOCK)
 		return -ENXIO;
 	if ((flags & O_NOATIME) && !vnode_is_owner(vnode))

@@ -97,7 +97,7 @@ static err_t open_program(struct exec_image *image, int dirfd, const char *path,
 		err = fs_stat_file(image->file, &image->stat);
 	if (err)
 		return err;
-	if ((image->stat.mode & FS_IFMT) != FS_IFREG || !(image->stat.mode & 0111))
+	if (!(image->stat.mode & 0111))
 		return -EACCES;
 	int64_t n = fs_read_kernel(image->file, image->head, sizeof(image->head), 0);
 	if (n < 0)

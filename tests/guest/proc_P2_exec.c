@@ -40,6 +40,8 @@ static void check_refusals(void)
 	CHECK_IS(exec_error("noname"), ENOEXEC);
 	CHECK_IS(exec_error("locked"), EACCES);
 	CHECK_IS(exec_error("folder"), EACCES);
+	CHECK_IS(mkfifo("fifo", 0755), 0);
+	CHECK_IS(exec_error("fifo"), EACCES); // and nobody waits for its other end
 	CHECK_IS(exec_error("absent"), ENOENT);
 	CHECK_IS(exec_error("nowhere"), ENOENT);
 	CHECK_IS(exec_error("text/x"), ENOTDIR);
