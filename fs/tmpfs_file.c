@@ -174,8 +174,12 @@ static err_t fallocate(struct vnode *vnode, unsigned mode, uint64_t offset, uint
 	for (uint64_t index = offset >> HAL_PAGE_SHIFT; index < pages_for(end); index++) {
 		struct frame *frame;
 		err_t err = make_page(file, index, &frame);
-		if (err)
+		if (err) { // as if never asked, behind the end
+			uint64_t first = max(offset >> HAL_PAGE_SHIFT, pages_for(vnode->size));
+			if (first < index)
+				drop_pages(file, first, index - 1, false);
 			return err;
+		}
 		sched_preempt_point();
 	}
 	if (!(mode & FALLOC_KEEP_SIZE) && end > vnode->size)

@@ -3,6 +3,7 @@
 // own offsets of dup, large transfers, times, sync calls, sendfile, bad arguments.
 // guest: CPUS 4
 #include <limits.h>
+#include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <utime.h>
@@ -159,6 +160,23 @@ static void check_times(void)
 	close(fd);
 }
 
+/** What does not fit is not taken in part. */
+static void check_no_room(void)
+{
+	if (geteuid() != 0 || !is_guest())
+		return;
+	CHECK_IS(mkdir("small", 0700), 0);
+	CHECK_IS(mount("none", "small", "tmpfs", 0, "size=64K"), 0);
+	int a = open("small/a", O_CREAT | O_RDWR, 0600), b = open("small/b", O_CREAT | O_RDWR, 0600);
+	CHECK(a >= 0 && b >= 0);
+	CHECK_IS(posix_fallocate(a, 0, 32768), 0);
+	CHECK_IS(posix_fallocate(b, 0, 49152), ENOSPC);
+	CHECK_IS(lseek(b, 0, SEEK_END), 0);
+	CHECK_IS(posix_fallocate(a, 0, 65536), 0);
+	close(a), close(b);
+	CHECK_IS(umount("small"), 0);
+}
+
 int main(void)
 {
 	enter_scratch_folder();
@@ -167,5 +185,6 @@ int main(void)
 	check_holes();
 	check_large();
 	check_times();
+	check_no_room();
 	return 0;
 }
