@@ -191,6 +191,8 @@ static err_t check_setpgid_locked(struct process *process, uint32_t pgid)
 		return -ESRCH;
 	if (process->sid != self->sid || process->sid == process->pid)
 		return -EPERM;
+	if (process != self && process->has_execed)
+		return -EACCES;
 	if (pgid != process->pid && !pgrp_exists_locked(pgid, self->sid))
 		return -EPERM;
 	return 0;

@@ -87,7 +87,7 @@ struct process {
 	struct alarm *alarm; // ITIMER_REAL, NULL until first used (alarm_lock)
 	struct list timers; // struct posix_timer (p)
 	bool has_no_timers; // it ends: none is added (p)
-	uint32_t has_execed; // setpgid of a child that did: -EACCES
+	uint32_t has_execed; // setpgid of a child that did: -EACCES (tree lock)
 	uint32_t dumpable, no_new_privs, pdeath_signal, child_subreaper;
 	int oom_score_adj; // kept for /proc; nothing is killed by it (p)
 	struct tty *tty; // controlling terminal (tree lock)
