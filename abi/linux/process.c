@@ -32,8 +32,7 @@ SYSCALL0(gettid)
 
 SYSCALL0(getppid)
 {
-	struct process *parent = __atomic_load_n(&current_process()->parent, __ATOMIC_RELAXED);
-	return parent ? parent->pid : 0; // processes are freed after a grace period
+	return proc_getppid();
 }
 
 SYSCALL1(set_tid_address, uint64_t, at)
