@@ -453,7 +453,7 @@ static err_t become_init(struct process *process)
 	list_init(&self->proc.sigqueue);
 	self->proc.altstack_flags = 2; // SS_DISABLE
 	list_push_back(&process->threads, &self->proc.node);
-	process->thread_count = 1;
+	process->thread_count = process->living = 1;
 	process->leader = self;
 	pid_set_thread(pid, self);
 	pid_set_process(pid, process);

@@ -286,7 +286,7 @@ void proc_exit_thread(int code)
 	struct process *process = self->proc.process;
 	bool is_last_alive;
 	spin_lock(&process->lock);
-	is_last_alive = process->thread_count == 1;
+	is_last_alive = --process->living == 0;
 	if (is_last_alive && !process->is_exiting)
 		process->exit_status = code;
 	spin_unlock(&process->lock);

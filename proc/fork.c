@@ -168,6 +168,7 @@ static err_t publish(struct thread *child, struct process *process, uint64_t fla
 	if (!err && process == self) {
 		list_push_back(&self->threads, &child->proc.node);
 		self->thread_count++;
+		self->living++;
 		if (self->stop_signal) {
 			fetch_or_acq_rel(&child->pending, PEND_STOP);
 			child->proc.is_stopping = self->stopping != 0;
@@ -178,7 +179,7 @@ static err_t publish(struct thread *child, struct process *process, uint64_t fla
 	if (!err && process != self) {
 		process_get(process); // the tree's; the first reference is the thread's
 		list_push_back(&process->threads, &child->proc.node);
-		process->thread_count = 1;
+		process->thread_count = process->living = 1;
 		process->leader = child;
 		process->counted = mm_count_faults(child->mm.space); // perhaps the parent's
 		process->parent = flags & CLONE_PARENT ? self->parent : self;

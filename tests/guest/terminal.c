@@ -361,9 +361,17 @@ static void check_hang_up(void)
 	close(master);
 }
 
-/** The end of a leader: its foreground group is told. */
-static void check_leader_exit(void)
+static void *spin(void *arg)
 {
+	for (;;)
+		(*(volatile int *)arg)++;
+	return NULL;
+}
+
+/** The end of a leader, and of @threads more of its process at the same time: its foreground group is told. */
+static void check_leader_exit(int threads)
+{
+	static int counters[8];
 	bool *was_told = shared_memory(sizeof(*was_told));
 	int ready[2];
 	char c;
@@ -380,6 +388,12 @@ static void check_leader_exit(void)
 			_exit(0);
 		}
 		CHECK_IS(read(ready[0], &c, 1), 1);
+		for (int i = 0; i < threads; i++)
+			start_thread(spin, &counters[i]);
+		for (int i = 0; i < threads; i++) {
+			while (!*(volatile int *)&counters[i])
+				sched_yield();
+		}
 		_exit(0);
 	}
 	CHECK_CHILD(pid);
@@ -448,7 +462,8 @@ int main(void)
 	check_background();
 	check_orphan();
 	check_hang_up();
-	check_leader_exit();
+	for (int round = 0; round < 24; round++)
+		check_leader_exit(round % 4);
 	check_many();
 	check_null_and_kin();
 	return 0;

@@ -52,6 +52,7 @@ struct process {
 	struct spinlock lock; // p
 	struct list threads; // struct thread, proc.node (p)
 	uint32_t thread_count; // (p)
+	uint32_t living; // ... of them that have not begun to end (p)
 	struct thread *leader; // NULL after it was reaped (p)
 	struct process *parent; // tree lock
 	struct list children, sibling; // tree lock
