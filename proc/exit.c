@@ -176,8 +176,9 @@ static int exit_code_of(int status)
 	return status & 0x7f ? CLD_KILLED : CLD_EXITED;
 }
 
-/** Give the children of @process to another; zombies among them are announced to it (tree lock). */
-static void reparent_children(struct process *process)
+/** Give the children of @process to another; zombies among them are announced to it, or are in @gone if it wants
+ *  none (tree lock). */
+static void reparent_children(struct process *process, struct list *gone)
 {
 	struct process *reaper = find_reaper(process), *child;
 	bool has_zombie = false;
@@ -194,6 +195,10 @@ static void reparent_children(struct process *process)
 			has_zombie = true;
 			signal_notify_parent_locked(reaper, child, exit_code_of(child->exit_status),
 						    child->exit_status);
+			if (wants_no_zombies(reaper)) {
+				process_unlink_locked(child);
+				list_push_back(gone, &child->sibling);
+			}
 		}
 	}
 	if (has_zombie)
@@ -233,9 +238,12 @@ static void check_orphaned_group(uint32_t pgid, bool was_orphaned)
 /** The last thread is leaving: zombie, or gone at once. Returns true if nobody will reap it. */
 static bool become_zombie(struct process *process)
 {
+	struct process *child;
+	struct list gone;
+	list_init(&gone);
 	spin_lock(&proc_tree_lock);
 	bool was_orphaned = pgrp_is_orphaned_locked(process->pgid);
-	reparent_children(process);
+	reparent_children(process, &gone);
 	struct process *parent = process->parent;
 	process->leader = NULL;
 	store_release(&process->state, PROCESS_ZOMBIE);
@@ -248,6 +256,8 @@ static bool become_zombie(struct process *process)
 		process_unlink_locked(process);
 	proc_child_event(parent);
 	spin_unlock(&proc_tree_lock);
+	while ((child = list_pop_front_entry(&gone, struct process, sibling)))
+		process_forget(child);
 	pidfd_notify(process);
 	return is_unwanted;
 }
