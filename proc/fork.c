@@ -183,12 +183,13 @@ static err_t publish(struct thread *child, struct process *process, uint64_t fla
 		process->leader = child;
 		process->counted = mm_count_faults(child->mm.space); // perhaps the parent's
 		process->parent = flags & CLONE_PARENT ? self->parent : self;
-		process->sid = self->sid;
 		if (flags & CLONE_PARENT) // not for the caller to choose: it is another's child
 			process->exit_signal = self->exit_signal;
+		process->sid = self->sid;
 		process->tty = self->tty;
 		list_push_back(&process->parent->children, &process->sibling);
 		pgrp_join_locked(process, self->pgid);
+		pid_set_process_locked(process->pid, process);
 	}
 	spin_unlock(&proc_tree_lock);
 	return err;
@@ -222,17 +223,29 @@ static struct process *choose_process(const struct clone_args *args, err_t *err)
 	return NULL;
 }
 
-/** CLONE_PIDFD: a descriptor for the child, stored where the caller wants it. */
-static err_t give_pidfd(struct process *process, uint64_t at, int *fd)
-{
+/** CLONE_PIDFD: a file and the number that it gets when the child is there. */
+struct new_pidfd {
 	struct file *file;
-	err_t err = pidfd_create(process, 0, &file);
+	int fd;
+};
+
+static void drop_pidfd(struct new_pidfd *pidfd)
+{
+	if (pidfd->fd >= 0)
+		fd_unreserve(current_thread()->object.fds, (uint32_t)pidfd->fd);
+	grant_put(&pidfd->file->grant);
+}
+
+/** The number is stored where the caller wants it. On error too, @pidfd is the caller's to drop if it has a file. */
+static err_t make_pidfd(struct process *process, uint64_t at, struct new_pidfd *pidfd)
+{
+	err_t err = pidfd_create(process, 0, &pidfd->file);
 	if (err)
 		return err;
-	*fd = file_install(file, FD_CLOEXEC);
-	if (*fd < 0)
-		return *fd;
-	return mm_store_user32(at, (uint32_t)*fd) ? -EFAULT : 0;
+	pidfd->fd = fd_reserve(current_thread()->object.fds, FD_CLOEXEC);
+	if (pidfd->fd < 0)
+		return pidfd->fd;
+	return mm_store_user32(at, (uint32_t)pidfd->fd) ? -EFAULT : 0;
 }
 
 int64_t proc_clone(struct trapframe *tf, const struct clone_args *args)
@@ -240,7 +253,7 @@ int64_t proc_clone(struct trapframe *tf, const struct clone_args *args)
 	struct process *self = current_process();
 	struct sched_completion vfork_done;
 	uint32_t tid;
-	int pidfd = -1;
+	struct new_pidfd pidfd = {0};
 	err_t err = check_args(args);
 	if (err)
 		return err;
@@ -266,7 +279,7 @@ int64_t proc_clone(struct trapframe *tf, const struct clone_args *args)
 	if (!err && process != self && process->limits[RLIMIT_CPU].current != UINT64_MAX)
 		err = proc_watch_cpu_limit(process);
 	if (!err && (args->flags & CLONE_PIDFD))
-		err = give_pidfd(process, args->pidfd, &pidfd);
+		err = make_pidfd(process, args->pidfd, &pidfd);
 	if (!err && (args->flags & CLONE_PARENT_SETTID) && mm_store_user32(args->parent_tid, tid))
 		err = -EFAULT;
 	if (err)
@@ -276,11 +289,11 @@ int64_t proc_clone(struct trapframe *tf, const struct clone_args *args)
 		child->proc.vfork_done = &vfork_done;
 	}
 	pid_set_thread(tid, child);
-	if (process != self)
-		pid_set_process(tid, process);
 	err = publish(child, process, args->flags);
 	if (err)
 		goto unpublish;
+	if (pidfd.file)
+		fd_fill(current_thread()->object.fds, (uint32_t)pidfd.fd, &pidfd.file->grant);
 	sched_start(child);
 	// Not to be interrupted: the child has our stack until it execs or ends.
 	if (args->flags & CLONE_VFORK)
@@ -289,11 +302,9 @@ int64_t proc_clone(struct trapframe *tf, const struct clone_args *args)
 
 unpublish:
 	pid_set_thread(tid, NULL);
-	if (process != self)
-		pid_set_process(tid, NULL);
 drop_resources:
-	if (pidfd >= 0)
-		(void)fd_close(current_thread()->object.fds, (uint32_t)pidfd);
+	if (pidfd.file)
+		drop_pidfd(&pidfd);
 	if (process != self)
 		proc_drop_all_timers(process);
 	drop_resources(child);

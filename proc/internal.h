@@ -34,6 +34,7 @@ must_check err_t pid_alloc(uint32_t *pid);
 void pid_free(uint32_t pid);
 void pid_set_thread(uint32_t pid, struct thread *thread);
 void pid_set_process(uint32_t pid, struct process *process);
+void pid_set_process_locked(uint32_t pid, struct process *process); // tree lock
 struct process *pid_process_locked(uint32_t pid); // tree lock; no reference
 void pgrp_join_locked(struct process *process, uint32_t pgid);
 void pgrp_leave_locked(struct process *process);

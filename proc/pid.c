@@ -105,10 +105,15 @@ void pid_set_thread(uint32_t pid, struct thread *thread)
 	spin_unlock(&proc_tree_lock);
 }
 
+void pid_set_process_locked(uint32_t pid, struct process *process)
+{
+	entry_of(pid)->process = process;
+}
+
 void pid_set_process(uint32_t pid, struct process *process)
 {
 	spin_lock(&proc_tree_lock);
-	entry_of(pid)->process = process;
+	pid_set_process_locked(pid, process);
 	spin_unlock(&proc_tree_lock);
 }
 
