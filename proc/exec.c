@@ -16,6 +16,7 @@
 
 #define AT_EMPTY_PATH 0x1000
 #define AT_SYMLINK_NOFOLLOW 0x100
+#define R_OK 4
 #define X_OK 1
 #define ST_NOSUID 2
 #define STRING_MAX KIB(128)
@@ -99,6 +100,7 @@ static err_t open_program(struct exec_image *image, int dirfd, const char *path,
 		return err;
 	if (!(image->stat.mode & 0111))
 		return -EACCES;
+	image->is_readable = !vnode_permission(image->file->vnode, R_OK);
 	int64_t n = fs_read_kernel(image->file, image->head, sizeof(image->head), 0);
 	if (n < 0)
 		return (err_t)n;
@@ -239,19 +241,17 @@ static err_t choose_cred(struct exec_image *image)
 	return 0;
 }
 
-/** Take over the new identity; a program that may do more than its caller shows that one nothing. */
+/** Take over the new identity, before there is anything of the new program to be seen: what its caller may not
+ *  read, or runs as somebody else, shows that one nothing. */
 static void commit_cred(struct process *process, struct exec_image *image)
 {
-	const struct cred *old = cred_current(), *cred = image->cred;
-	if (cred->euid != old->euid || cred->egid != old->egid || (cred->cap_permitted & ~old->cap_permitted))
-		process->dumpable = 0;
-	proc_set_cred(image->cred);
+	const struct cred *cred = image->cred ? image->cred : cred_current();
+	process->dumpable = image->is_readable && cred->euid == cred->uid && cred->egid == cred->gid;
+	if (image->cred)
+		proc_set_cred(image->cred);
 	image->cred = NULL;
 }
 
-static err_t build(struct exec_image *image)
-{
-	image->space = mm_space_create();
 /** Signals other than SIGCHLD about an end were agreed upon by programs that are gone. */
 static void forget_exit_signals(struct process *process)
 {
@@ -264,6 +264,9 @@ static void forget_exit_signals(struct process *process)
 	spin_unlock(&proc_tree_lock);
 }
 
+static err_t build(struct exec_image *image)
+{
+	image->space = mm_space_create();
 	if (!image->space)
 		return -ENOMEM;
 	err_t err = exec_load_elf(image);
@@ -377,13 +380,11 @@ static void commit(struct trapframe *tf, struct exec_image *image, struct fdtabl
 	}
 	fdtable_close_on_exec(fds);
 	proc_drop_posix_timers(process);
+	forget_exit_signals(process);
+	commit_cred(process, image);
 	set_names(process, image);
 	swap_space(image);
 	reset_signals(process, sighand);
-	forget_exit_signals(process);
-	commit_cred(process, image);
-	if (image->cred)
-		commit_cred(process, image);
 	sched_fpu_drop();
 	hal_tf_init_user(tf, image->entry, image->sp);
 	hal_tf_set_tls(tf, &self->context, 0);

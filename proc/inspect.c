@@ -39,12 +39,30 @@ const struct cred *process_cred_locked(struct process *process)
 	return thread ? cred_of(thread) : process->cred ? process->cred : &cred_root;
 }
 
+bool process_is_open_to_locked(struct process *process, uint32_t uid, uint32_t gid)
+{
+	const struct cred *its = process_cred_locked(process);
+	bool is_same = uid == its->uid && uid == its->euid && uid == its->suid && gid == its->gid &&
+		       gid == its->egid && gid == its->sgid;
+	return (is_same && process->dumpable) || cred_has_cap(cred_current(), CAP_SYS_PTRACE);
+}
+
+/** As another, or as one who may do more, a process keeps what it has from who it was before, and hears of
+ *  its parent's death no more: who caused that may not signal it. */
+static bool is_another(const struct cred *cred, const struct cred *before)
+{
+	return cred->euid != before->euid || cred->egid != before->egid || cred->fsuid != before->fsuid ||
+	       cred->fsgid != before->fsgid || (cred->cap_permitted & ~before->cap_permitted);
+}
+
 void proc_set_cred(struct cred *cred)
 {
 	struct thread *self = current_thread();
 	struct process *process = self->proc.process;
 	spin_lock(&process->lock);
 	struct cred *old = self->object.cred;
+	if (is_another(cred, cred_current()))
+		process->dumpable = process->pdeath_signal = 0;
 	self->object.cred = cred;
 	spin_unlock(&process->lock);
 	user_recharge(cred->uid);

@@ -79,19 +79,19 @@ static void find_grant(void *arg, struct process *process)
 		search->err = -ESRCH;
 		return;
 	}
-	const struct cred *own = search->cred, *its = cred_of(thread);
-	bool is_same = own->uid == its->uid && own->uid == its->euid && own->uid == its->suid;
-	if (!is_same && !cred_has_cap(own, CAP_SYS_PTRACE)) {
+	if (!process_is_open_to_locked(process, search->cred->uid, search->cred->gid)) {
 		search->err = -EPERM;
 		return;
 	}
 	struct fdtable *table = thread->object.fds;
 	spin_lock(&table->lock);
-	search->grant = fd_lookup(table, search->fd);
-	if (search->grant)
-		grant_get(search->grant);
+	struct grant *grant = fd_lookup(table, search->fd);
+	search->err = grant ? grant_check_passing(grant) : -EBADF;
+	if (!search->err) {
+		grant_get(grant);
+		search->grant = grant;
+	}
 	spin_unlock(&table->lock);
-	search->err = search->grant ? 0 : -EBADF;
 }
 
 err_t pidfd_get_grant(struct process *process, uint32_t fd, struct grant **grant)

@@ -90,11 +90,7 @@ bool view_id_is_alive(const struct view_id *id, uint32_t *uid, uint32_t *gid)
 static void check_trace(void *arg, struct process *process)
 {
 	const struct cred *own = cred_current();
-	const struct cred *cred = process_cred_locked(process);
-	bool is_same = own->fsuid == cred->uid && own->fsuid == cred->euid &&
-		       own->fsuid == cred->suid && own->fsgid == cred->gid &&
-		       own->fsgid == cred->egid && own->fsgid == cred->sgid;
-	*(bool *)arg = is_same && process->dumpable;
+	*(bool *)arg = process_is_open_to_locked(process, own->fsuid, own->fsgid);
 }
 
 bool view_id_may_trace(const struct view_id *id)

@@ -54,6 +54,15 @@ static int64_t read_text(struct view_file *view, struct io_vec *io, uint64_t pos
 	return done ? (int64_t)done : -EFAULT;
 }
 
+/** The process is, since the file was opened, one that who could open it then may not look into. */
+static bool has_changed_owner(struct vnode *vnode)
+{
+	struct view_node *node = node_of(vnode);
+	uint32_t uid, gid;
+	return (node->entry->flags & VIEW_PRIVATE) && view_id_is_alive(&node->id, &uid, &gid) &&
+	       (uid != vnode->uid || gid != vnode->gid);
+}
+
 static int64_t view_read(struct file *file, struct io_vec *io, int64_t pos)
 {
 	struct view_file *view = file->data;
@@ -65,7 +74,10 @@ static int64_t view_read(struct file *file, struct io_vec *io, int64_t pos)
 		text->len = text->resume = 0;
 		text->has_failed = view->is_made = false;
 	}
-	if (!view->is_made || (text->resume && text->len < text->enough)) {
+	bool is_more = !view->is_made || (text->resume && text->len < text->enough);
+	if (is_more && has_changed_owner(file->vnode)) {
+		err = -EACCES;
+	} else if (is_more) {
 		err = make_text(node_of(file->vnode), text);
 		view->is_made = !err;
 	}

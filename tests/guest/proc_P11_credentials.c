@@ -5,6 +5,8 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
+#include <sys/fsuid.h>
+#include <sys/klog.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -72,6 +74,7 @@ static void as_nobody(void)
 	CHECK_ERRNO(setgroups(0, NULL), EPERM);
 	CHECK_ERRNO(sethostname("x", 1), EPERM);
 	CHECK_ERRNO(chroot("/"), EPERM);
+	CHECK_ERRNO(klogctl(6, NULL, 0), EPERM); // the console's level is not everybody's
 	CHECK_IS(setuid(NOBODY), 0);
 	struct timespec now[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } }, set[2] = { { 1, 0 }, { 1, 0 } };
 	CHECK_ERRNO(utimensat(AT_FDCWD, "root-644", set, 0), EPERM);
@@ -83,6 +86,32 @@ static void as_nobody(void)
 	CHECK((info.st_mode & 07777) == 0600 && info.st_uid == NOBODY && info.st_gid == NOBODY);
 	close(fd);
 	_exit(0);
+}
+
+/** A program made in a set-group-ID folder runs as its group only if its maker is in that; and a folder is
+ *  moved to another only by who may write to it. */
+static void check_folders(void)
+{
+	CHECK(mkdir("groups", 0777) == 0 && chown("groups", 0, 7) == 0 && chmod("groups", 02777) == 0);
+	CHECK(mkdir("from", 0700) == 0 && chmod("from", 0777) == 0 && mkdir("from/root", 0755) == 0);
+	pid_t child = check_fork();
+	if (child == 0) {
+		struct stat info;
+		become(NOBODY, NOBODY);
+		umask(0);
+		int fd = open("groups/program", O_CREAT | O_RDWR, 02755), plain = open("groups/plain", O_CREAT, 02644);
+		CHECK(fd >= 0 && fstat(fd, &info) == 0);
+		CHECK(info.st_gid == 7 && (info.st_mode & 07777) == 0755);
+		CHECK(plain >= 0 && fstat(plain, &info) == 0);
+		CHECK((info.st_mode & 07777) == 02644); // that is no program
+		CHECK_IS(mkdir("groups/folder", 0755), 0);
+		CHECK(stat("groups/folder", &info) == 0 && (info.st_mode & 07777) == 02755);
+		CHECK_ERRNO(rename("from/root", "groups/root"), EACCES);
+		CHECK_IS(rename("from/root", "from/other"), 0); // its parent stays
+		CHECK_IS(rename("groups/folder", "from/folder"), 0);
+		_exit(0);
+	}
+	CHECK_CHILD(child);
 }
 
 static void check_files(void)
@@ -107,28 +136,6 @@ static void check_files(void)
 	CHECK_IS(allowed("own-066"), 3); // root
 	CHECK_ERRNO(access("root-600", X_OK), EACCES);
 	CHECK_IS(access("hidden", X_OK), 0);
-}
-
-static void check_set_user(const char *self)
-{
-	static char block[1 << 16];
-	int from = open(self, O_RDONLY), to = open("setuid", O_CREAT | O_RDWR, 0700);
-	ssize_t got;
-	CHECK(from >= 0 && to >= 0);
-	while ((got = read(from, block, sizeof(block))) > 0)
-		CHECK_IS(write(to, block, (size_t)got), got);
-	CHECK_IS(fchmod(to, 06755), 0);
-	close(from), close(to);
-	pid_t child = check_fork();
-	if (child == 0) {
-		become(NOBODY, NOBODY);
-		execl("./setuid", "./setuid", "proc_P11_credentials", "ids", NULL);
-		_exit(9);
-	}
-	CHECK_IS(wait_status(child), 23 << 8);
-	CHECK_IS(chown("setuid", 1, 1), 0); // another owner takes the bits off
-	struct stat info;
-	CHECK(stat("setuid", &info) == 0 && !(info.st_mode & S_ISUID));
 }
 
 static void check_ids(void)
@@ -214,6 +221,119 @@ static void check_kept_capabilities(void)
 	}
 	CHECK_IS(waitpid(pid, &status, 0), pid);
 	CHECK_IS(status, 0);
+}
+
+/** setfsuid away from root takes the capabilities to pass over the modes of files, and only those. */
+static void check_file_user(void)
+{
+	pid_t child = check_fork();
+	if (child == 0) {
+		unsigned all = capabilities(0);
+		CHECK_IS(setgroups(0, NULL), 0);
+		setfsgid(NOBODY);
+		setfsuid(NOBODY);
+		CHECK_IS(setfsuid((uid_t)-1), NOBODY);
+		CHECK_IS(capabilities(0), all & ~(0x1f | 1u << CAP_LINUX_IMMUTABLE | 1u << CAP_MKNOD));
+		CHECK_IS(allowed("root-600"), 0);
+		CHECK_IS(allowed("own-600"), 3);
+		CHECK_IS(setgroups(0, NULL), 0); // leaves it alone
+		CHECK_IS(setfsuid((uid_t)-1), NOBODY);
+		setfsuid(0);
+		CHECK_IS(capabilities(0), all);
+		CHECK_IS(allowed("root-600"), 3);
+		_exit(0);
+	}
+	CHECK_CHILD(child);
+}
+
+/** Who becomes another keeps what he had to himself, until a program of his own runs; and nobody's death is told
+ *  him by a signal that he asked for before. */
+static void check_dumpable(void)
+{
+	pid_t child = check_fork();
+	if (child == 0) {
+		int sig = -1;
+		CHECK_IS(prctl(PR_GET_DUMPABLE), 1);
+		CHECK_IS(prctl(PR_SET_PDEATHSIG, SIGUSR1), 0);
+		CHECK_IS(setgroups(0, NULL), 0);
+		CHECK_IS(prctl(PR_GET_DUMPABLE), 1);
+		become(NOBODY, NOBODY);
+		CHECK_IS(prctl(PR_GET_DUMPABLE), 0);
+		CHECK(prctl(PR_GET_PDEATHSIG, &sig) == 0 && sig == 0);
+		CHECK_IS(prctl(PR_SET_PDEATHSIG, SIGUSR1), 0);
+		execl("./plain", "./plain", "proc_P11_credentials", "plain", NULL);
+		_exit(9);
+	}
+	CHECK_IS(wait_status(child), 24 << 8);
+}
+
+/** The set-user-ID program shows nothing of itself through a file that was opened before, and no descriptor. */
+static void check_peeking(void)
+{
+	int go[2];
+	char c, text[64], exe[64];
+	CHECK_IS(pipe(go), 0);
+	pid_t child = check_fork();
+	if (child == 0) {
+		become(NOBODY, NOBODY);
+		CHECK_IS(prctl(PR_SET_DUMPABLE, 1), 0);
+		pid_t target = check_fork();
+		if (target == 0) {
+			CHECK_IS(prctl(PR_SET_DUMPABLE, 1), 0);
+			CHECK_IS(close(go[1]), 0);
+			CHECK_IS(read(go[0], &c, 1), 1);
+			snprintf(text, sizeof(text), "%d", go[0]);
+			execl("./setuid", "./setuid", "proc_P11_credentials", "wait", text, NULL);
+			_exit(9);
+		}
+		snprintf(text, sizeof(text), "/proc/%d/maps", target);
+		int fd = open(text, O_RDONLY), pidfd = (int)syscall(SYS_pidfd_open, target, 0);
+		CHECK(fd >= 0 && pidfd >= 0 && pread(fd, text, sizeof(text), 0) > 0);
+		int got = (int)syscall(SYS_pidfd_getfd, pidfd, 1, 0);
+		CHECK(got >= 0 && close(got) == 0);
+		CHECK_IS(setpgid(target, 0), 0);
+		CHECK_IS(write(go[1], "x", 1), 1);
+		snprintf(exe, sizeof(exe), "/proc/%d/exe", target);
+		while (readlink(exe, text, sizeof(text)) >= 0)
+			sched_yield(); // until it has become another's
+		CHECK(pread(fd, text, sizeof(text), 0) <= 0);
+		CHECK_ERRNO(syscall(SYS_pidfd_getfd, pidfd, 1, 0), EPERM);
+		CHECK_ERRNO(setpgid(target, getpgrp()), EACCES); // it has execed
+		CHECK_IS(close(go[1]), 0);
+		CHECK_IS(wait_status(target), 0);
+		_exit(0);
+	}
+	CHECK_IS(close(go[1]), 0);
+	CHECK_CHILD(child);
+	CHECK_IS(close(go[0]), 0);
+}
+
+static void check_set_user(const char *self)
+{
+	static char block[1 << 16];
+	int from = open(self, O_RDONLY), to = open("setuid", O_CREAT | O_RDWR, 0700);
+	ssize_t got;
+	CHECK(from >= 0 && to >= 0);
+	while ((got = read(from, block, sizeof(block))) > 0)
+		CHECK_IS(write(to, block, (size_t)got), got);
+	CHECK_IS(fchmod(to, 06755), 0);
+	close(from), close(to);
+	CHECK_IS(link("setuid", "plain"), 0);
+	check_peeking();
+	pid_t child = check_fork();
+	if (child == 0) {
+		become(NOBODY, NOBODY);
+		CHECK_IS(prctl(PR_SET_PDEATHSIG, SIGUSR1), 0);
+		execl("./setuid", "./setuid", "proc_P11_credentials", "ids", NULL);
+		_exit(9);
+	}
+	CHECK_IS(wait_status(child), 23 << 8);
+	CHECK_IS(chmod("plain", 0755), 0);
+	check_dumpable();
+	CHECK_IS(chmod("setuid", 06755), 0);
+	CHECK_IS(chown("setuid", 1, 1), 0); // another owner takes the bits off
+	struct stat info;
+	CHECK(stat("setuid", &info) == 0 && !(info.st_mode & S_ISUID));
 }
 
 static int uid_of_status(pid_t pid)
@@ -305,8 +425,21 @@ static void check_others(void)
 
 int main(int argc, char **argv)
 {
+	int sig = -1;
+	if (argc > 1 && strcmp(argv[1], "plain") == 0) {
+		CHECK_IS(prctl(PR_GET_DUMPABLE), 1);
+		CHECK(prctl(PR_GET_PDEATHSIG, &sig) == 0 && sig == SIGUSR1);
+		return 24;
+	}
+	if (argc > 1 && strcmp(argv[1], "wait") == 0) {
+		for (char c; read(atoi(argv[2]), &c, 1) > 0;)
+			;
+		return 0;
+	}
 	if (argc > 1) { // the set-user-ID program
 		CHECK(strcmp(argv[1], "ids") == 0);
+		CHECK_IS(prctl(PR_GET_DUMPABLE), 0);
+		CHECK(prctl(PR_GET_PDEATHSIG, &sig) == 0 && sig == 0);
 		CHECK(getuid() == NOBODY && geteuid() == 0 && getgid() == NOBODY && getegid() == 0);
 		return 23;
 	}
@@ -319,6 +452,8 @@ int main(int argc, char **argv)
 	enter_scratch_folder();
 	umask(022);
 	check_files();
+	check_folders();
+	check_file_user();
 	check_set_user(self);
 	check_ids();
 	check_kept_capabilities();

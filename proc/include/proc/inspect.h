@@ -15,6 +15,10 @@ struct thread *process_any_thread_locked(struct process *process);
 /** Who it is; of a zombie: was. */
 const struct cred *process_cred_locked(struct process *process);
 
+/** May one with @uid and @gid, the caller's, look into it and take its descriptors? ptrace(2)'s rules. The
+ *  process is locked. */
+bool process_is_open_to_locked(struct process *process, uint32_t uid, uint32_t gid);
+
 /** The lowest number >= @from of a process; 0: there is none. */
 uint32_t process_next_pid(uint32_t from);
 

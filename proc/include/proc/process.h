@@ -140,8 +140,8 @@ must_check err_t proc_wait(enum wait_who who, uint32_t id, unsigned options, str
 must_check err_t proc_setpgid(uint32_t pid, uint32_t pgid);
 must_check int64_t proc_getpgid(uint32_t pid);
 must_check int64_t proc_getsid(uint32_t pid);
-must_check int64_t proc_setsid(void);
 uint32_t proc_getppid(void);
+must_check int64_t proc_setsid(void);
 /** Is there a process of session @sid in group @pgid? (tcsetpgrp) */
 bool proc_pgrp_in_session(uint32_t pgid, uint32_t sid);
 /** No member has a parent in another group of the session (background reads then fail). */
