@@ -271,6 +271,13 @@ static void trim_kept(unsigned max)
 	}
 }
 
+void fs_drop_kept(void)
+{
+	names_lock();
+	trim_kept(0);
+	names_unlock();
+}
+
 /** Dynamic names that nobody refers to leave the tree, onto @gone, or are kept. */
 static void reap_locked(struct list *gone)
 {

@@ -308,6 +308,7 @@ void proc_exit_thread(int code)
 	tell_joiner();
 	if (is_last_alive && process->sid == process->pid)
 		upcall_session_leader_exit(process);
+	self->mm.claim = FRAME_CLAIM_KERNEL; // it gives back more than it takes
 	drop_shared(self);
 	pid_set_thread(self->proc.tid, NULL);
 	if (self->proc.tid != process->pid)
@@ -319,6 +320,8 @@ void proc_exit_thread(int code)
 		proc_drop_all_timers(process);
 		sysv_process_exit(process->pid);
 	}
+	if (is_last && process->oom_state)
+		oom_victim_gone(process);
 	if (is_last && become_zombie(process))
 		process_forget(process);
 	self->proc.process = NULL;

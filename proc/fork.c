@@ -129,6 +129,7 @@ static err_t copy_process(struct process *process, const struct clone_args *args
 	store_relaxed(&process->is_traced, load_relaxed(&parent->is_traced));
 	process->no_new_privs = parent->no_new_privs;
 	process->oom_score_adj = parent->oom_score_adj;
+	process->oom_score_adj_min = parent->oom_score_adj_min;
 	spin_unlock(&parent->lock);
 	process->exit_signal = args->exit_signal;
 	return 0;

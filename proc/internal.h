@@ -38,7 +38,8 @@ void pid_set_process_locked(uint32_t pid, struct process *process); // tree lock
 struct process *pid_process_locked(uint32_t pid); // tree lock; no reference
 void pgrp_join_locked(struct process *process, uint32_t pgid);
 void pgrp_leave_locked(struct process *process);
-/** Visit the members of a group (tree lock). */
+/** Visit all processes that were born, or the members of a group (tree lock). */
+void process_for_each_locked(void (*visit)(void *arg, struct process *process), void *arg);
 void pgrp_for_each_locked(uint32_t pgid, void (*visit)(void *arg, struct process *process), void *arg);
 bool pgrp_exists_locked(uint32_t pgid, uint32_t sid);
 bool pgrp_is_orphaned_locked(uint32_t pgid);
@@ -68,6 +69,11 @@ void process_forget(struct process *process);
 /** The process lock is held: every thread but @except must end. */
 void proc_end_threads_locked(struct process *process, struct thread *except);
 
+// oom.c
+void oom_init(void);
+/** The last thread of @process, whose oom_state is not 0, has let go of its memory. */
+void oom_victim_gone(struct process *process);
+
 // wait.c: a child of @parent ended, stopped or goes on.
 void proc_child_event(struct process *parent);
 
@@ -82,6 +88,8 @@ void signal_pass_on_locked(struct process *process, uint64_t set);
 void signal_send_locked(struct process *process, const struct siginfo *info);
 /** SIGCHLD (or its exit signal) to @parent about @child (tree lock held). */
 void signal_notify_parent_locked(struct process *parent, struct process *child, int code, int status);
+/** SIGKILL, whatever @process is: its lock is held. */
+void signal_kill_locked(struct process *process);
 bool signal_is_ignored_locked(struct process *process, int signo);
 /** Take the next signal that is not in current's mask; false: none. Process lock held. */
 bool signal_dequeue_locked(uint64_t mask, struct siginfo *info);

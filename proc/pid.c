@@ -175,6 +175,16 @@ void process_for_each(bool (*visit)(void *arg, struct process *process), void *a
 	}
 }
 
+void process_for_each_locked(void (*visit)(void *arg, struct process *process), void *arg)
+{
+	size_t pid;
+	bitmap_for_each_set(pid, used, PID_MAX) {
+		struct process *process = pid_process_locked((uint32_t)pid);
+		if (process && (process->parent || process == proc_init_process))
+			visit(arg, process);
+	}
+}
+
 uint32_t process_next_pid(uint32_t from)
 {
 	struct process *process = next_process(from);

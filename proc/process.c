@@ -28,6 +28,7 @@ void proc_init(void)
 	processes_max = (uint32_t)param_get_u64("processes", PROCESSES_MAX_DEFAULT);
 	pid_init();
 	user_init();
+	oom_init();
 	signal_init();
 	vdso_init();
 	itimer_init();

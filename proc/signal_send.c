@@ -187,7 +187,7 @@ static bool is_masked_everywhere(struct process *process, struct thread *only, i
 	return true;
 }
 
-static void kill_locked(struct process *process)
+void signal_kill_locked(struct process *process)
 {
 	if (!process->is_exiting || process->is_execing) {
 		process->is_exiting = true;
@@ -238,7 +238,7 @@ static err_t send_quietly(struct process *process, struct thread *only, const st
 	bool was_stopped = process->stop_signal != 0;
 	act_on_send(process, signo);
 	if (signo == SIGKILL && process != proc_init_process) {
-		kill_locked(process);
+		signal_kill_locked(process);
 	} else if (!signal_is_ignored_locked(process, signo) ||
 		   is_masked_everywhere(process, only, signo)) {
 		if (only)

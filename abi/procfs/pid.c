@@ -8,6 +8,7 @@
 #include <lib/string.h>
 #include <mm/slab.h>
 #include <object/cred.h>
+#include <proc/oom.h>
 #include <uapi/errno.h>
 
 typedef unsigned long long ull;
@@ -160,7 +161,21 @@ static err_t show_cgroup(struct text *out, const struct view_id *id)
 	return 0;
 }
 
-/** Nothing is killed for want of memory, but what programs set they want to read back. */
+// ---- memory's end -------------------------------------------------------------------------------
+
+static void get_oom_score(void *arg, struct process *process)
+{
+	*(unsigned *)arg = process_oom_score(process);
+}
+
+static err_t show_oom_score(struct text *out, const struct view_id *id)
+{
+	unsigned score = 0;
+	err_t err = procfs_inspect(id, get_oom_score, &score);
+	text_printf(out, "%u\n", score);
+	return err;
+}
+
 static void get_oom(void *arg, struct process *process)
 {
 	*(int *)arg = process->oom_score_adj;
@@ -174,9 +189,22 @@ static err_t show_oom(struct text *out, const struct view_id *id)
 	return err;
 }
 
+struct oom_setting {
+	int value;
+	bool may_lower;
+	err_t err;
+};
+
+/** Who may not lower it may go back to where it was put by one who may. */
 static void set_oom(void *arg, struct process *process)
 {
-	process->oom_score_adj = *(int *)arg;
+	struct oom_setting *setting = arg;
+	setting->err = setting->may_lower || setting->value >= process->oom_score_adj_min ? 0 : -EACCES;
+	if (setting->err)
+		return;
+	process->oom_score_adj = setting->value;
+	if (setting->may_lower)
+		process->oom_score_adj_min = setting->value;
 }
 
 static err_t store_oom(const struct view_id *id, char *text, size_t len)
@@ -185,11 +213,13 @@ static err_t store_oom(const struct view_id *id, char *text, size_t len)
 	uint64_t magnitude;
 	const char *end;
 	(void)len;
-	if (!parse_u64(text + is_negative, 10, &magnitude, &end) || magnitude > 1000 ||
+	if (!parse_u64(text + is_negative, 10, &magnitude, &end) || magnitude > OOM_SCORE_ADJ_MAX ||
 	    (*end && *end != '\n'))
 		return -EINVAL;
-	int value = is_negative ? -(int)magnitude : (int)magnitude;
-	return procfs_inspect(id, set_oom, &value);
+	struct oom_setting setting = {.value = is_negative ? -(int)magnitude : (int)magnitude,
+				      .may_lower = cred_has_cap(cred_current(), CAP_SYS_RESOURCE)};
+	err_t err = procfs_inspect(id, set_oom, &setting);
+	return err ? err : setting.err;
 }
 
 // ---- tracing ------------------------------------------------------------------------------------
@@ -369,7 +399,7 @@ static err_t enter_thread(const struct view_id *id, uint32_t tid, struct view_id
 		PRIVATE_FILE("syscall", 0400, show_syscall),                                       \
 		VIEW_FILE("limits", show_limits), VIEW_FILE("mounts", show_mounts),                \
 		VIEW_FILE("mountinfo", show_mountinfo), VIEW_FILE("wchan", show_wchan),            \
-		VIEW_FILE("cgroup", show_cgroup), VIEW_TEXT("oom_score", "0\n"),                  \
+		VIEW_FILE("cgroup", show_cgroup), VIEW_FILE("oom_score", show_oom_score),           \
 		{.name = "oom_score_adj", .mode = FS_IFREG | 0644, .show = show_oom,               \
 		 .store = store_oom},                                                              \
 		MAGIC_LINK("exe", show_exe, follow_exe), MAGIC_LINK("cwd", show_cwd, follow_cwd),  \

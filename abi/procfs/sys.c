@@ -3,6 +3,7 @@
 #include "private.h"
 
 #include <abi/init.h>
+#include <fs/fs.h>
 #include <kernel/random.h>
 #include <kernel/quiesce.h>
 #include <lib/string.h>
@@ -122,6 +123,7 @@ static err_t show_threads_max(struct text *out, const struct view_id *id)
 static err_t store_drop_caches(const struct view_id *id, char *text, size_t len)
 {
 	(void)id, (void)text, (void)len;
+	fs_drop_kept();
 	quiesce_wait();
 	frame_drain_all();
 	return 0;

@@ -7,10 +7,14 @@
 // filled from the lists in batches, emptied into them when full. When the lists are empty, the other
 // CPUs are asked to give theirs back before an allocation fails.
 //
+// The last frames of the lists are not for everybody (enum frame_claim): who may take them is asked only
+// when few are left, and only where the lists are, so stacks of CPUs count for nobody.
+//
 // Lock: buddy.lock, taken with interrupts off, innermost of all.
 #include <kernel/assert.h>
 #include <kernel/lock.h>
 #include <kernel/smp.h>
+#include <kernel/upcall.h>
 #include <lib/string.h>
 #include <mm/failpoint.h>
 #include <mm/frame.h>
@@ -33,6 +37,7 @@ static struct {
 	struct list free[FRAME_ORDER_MAX + 1]; // lock
 	uint64_t free_count; // frames in the lists (lock)
 	uint64_t total; // frames ever given (lock)
+	uint64_t marks[FRAME_CLAIMS]; // so many stay, after frame_keep_reserve()
 	bool is_up;
 } buddy;
 
@@ -58,6 +63,14 @@ static inline uint32_t get_flags(const struct frame *frame)
 	return atomic_load_explicit(&((struct frame *)frame)->flags, memory_order_relaxed);
 }
 
+/** Are there so few frames left that current may have none of them? */
+static bool is_kept_back_locked(void)
+{
+	if (likely(buddy.free_count >= buddy.marks[FRAME_CLAIM_CALL]))
+		return false;
+	return buddy.free_count < buddy.marks[upcall_frame_claim()];
+}
+
 static void list_block(struct frame *frame, unsigned order)
 {
 	set_flags(frame, FRAME_FREE | order);
@@ -73,7 +86,7 @@ static void unlist_block(struct frame *frame)
 /** Take a block off the lists; a larger one is halved until it fits. */
 static struct frame *take_block_locked(unsigned order)
 {
-	unsigned found = order;
+	unsigned found = is_kept_back_locked() ? FRAME_ORDER_MAX + 1 : order;
 	while (found <= FRAME_ORDER_MAX && list_is_empty(&buddy.free[found]))
 		found++;
 	if (found > FRAME_ORDER_MAX)
@@ -167,10 +180,21 @@ static struct frame *take_block(unsigned order)
 	return frame;
 }
 
+static bool is_kept_back(void)
+{
+	irqflags_t flags = spin_lock_irqsave(&buddy.lock);
+	bool is_kept = is_kept_back_locked();
+	spin_unlock_irqrestore(&buddy.lock, flags);
+	return is_kept;
+}
+
 /** The lists have nothing that fits. Collect what the caches hold; other CPUs can only be asked by
- *  who may be interrupted himself, or two that ask each other would wait for ever. */
+ *  who may be interrupted himself, or two that ask each other would wait for ever. They are left alone as
+ *  long as there is something for others: hundreds of programs may ask again and again just then. */
 static struct frame *alloc_after_drain(unsigned order)
 {
+	if (is_kept_back())
+		return NULL;
 	if (hal_irq_is_enabled() && hal_percpu()->irq_depth == 0)
 		frame_drain_all();
 	else
@@ -346,4 +370,20 @@ void frame_lists_init(void)
 		list_init(&buddy.free[order]);
 	frame_for_each_free(give_range);
 	buddy.is_up = true;
+}
+
+bool frame_is_short(void)
+{
+	return is_kept_back() || !buddy.free_count;
+}
+
+void frame_keep_reserve(void)
+{
+	uint64_t part = max(128ul, min(buddy.total / 64, 2048ul));
+	irqflags_t flags = spin_lock_irqsave(&buddy.lock);
+	buddy.marks[FRAME_CLAIM_CALL] = 3 * part;
+	buddy.marks[FRAME_CLAIM_FAULT] = 2 * part;
+	buddy.marks[FRAME_CLAIM_HOLDER] = part;
+	buddy.marks[FRAME_CLAIM_ROOT] = part / 2;
+	spin_unlock_irqrestore(&buddy.lock, flags);
 }

@@ -24,6 +24,7 @@
 
 #include "private.h"
 
+#define ROUNDS_MAX 16 // of a fault that finds no frame
 #define AROUND 16 // pages that one fault may map, aligned to their number
 
 /** A fault under way; the space's read lock is held. */
@@ -391,9 +392,34 @@ err_t mm_fault(struct mm_space *space, vaddr_t addr, enum hal_fault_access acces
 	return err;
 }
 
+/** There was no frame. Programs are promised their memory, so a fault takes of what is kept back, and then
+ *  has somebody killed. One that holds a lock for which the victim may sleep takes some more, after a moment.
+ *  (The fault can fail although memory can be had, by bad luck or by a file's server: not for ever.) */
+static no_inline err_t fault_when_short(struct mm_space *space, vaddr_t addr, enum hal_fault_access access)
+{
+	struct thread *self = current_thread();
+	uint32_t claim = self->mm.claim;
+	bool holds_nothing = !load_relaxed(&self->sched.lock_depth);
+	unsigned rounds = 0;
+	err_t err;
+	self->mm.claim = max(claim, (uint32_t)FRAME_CLAIM_FAULT);
+	while ((err = mm_fault(space, addr, access)) == -ENOMEM) {
+		bool is_short = frame_is_short();
+		if (!is_short && ++rounds == ROUNDS_MAX)
+			break;
+		if (is_short && upcall_out_of_memory(holds_nothing))
+			break;
+		if (!holds_nothing)
+			self->mm.claim = max(claim, (uint32_t)FRAME_CLAIM_HOLDER);
+	}
+	self->mm.claim = claim;
+	return err;
+}
+
 err_t upcall_mm_fault(struct trapframe *tf, vaddr_t addr, enum hal_fault_access access)
 {
 	(void)tf;
 	struct mm_space *space = current_thread()->mm.space;
-	return space ? mm_fault(space, addr, access) : -EFAULT;
+	err_t err = space ? mm_fault(space, addr, access) : -EFAULT;
+	return likely(err != -ENOMEM) ? err : fault_when_short(space, addr, access);
 }

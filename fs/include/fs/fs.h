@@ -62,6 +62,8 @@ void fs_context_dirs(struct fs_context *context, struct fs_dentry **root, struct
 /** A name in the tree. */
 void fs_dentry_get(struct fs_dentry *dentry);
 void fs_dentry_put(struct fs_dentry *dentry); // NULL is harmless; may sleep
+/** Forget the names, and the pages of their files, that are kept only to be fast. May sleep. */
+void fs_drop_kept(void);
 
 struct fs_stat {
 	uint64_t dev, ino, mode, nlink, uid, gid, rdev, size, blksize, blocks; // blocks of 512 bytes

@@ -50,6 +50,12 @@ void upcall_leave_space(void);
 /** mm/space: resolve a fault; 0, or -EFAULT / -ENOMEM / -EACCES / -EIO (SIGBUS). Interrupts on. */
 err_t upcall_mm_fault(struct trapframe *tf, vaddr_t addr, enum hal_fault_access access);
 
+/** proc: an enum frame_claim: what current may take of the last free frames. Any context. */
+unsigned upcall_frame_claim(void);
+/** proc: a page fault of current finds no frame that it may have: kill a process, or wait for one that is
+ *  being killed. @holds_nothing: no sleeping lock, so it may wait for as long as that takes. 0: try again; -ENOMEM: current must end itself, or nobody may be killed. May sleep. */
+err_t upcall_out_of_memory(bool holds_nothing);
+
 /** ipc: @thread was given another priority: its place in the queue where it waits and what it lends follow. No
  *  lock held. */
 void upcall_ipc_rank_changed(struct thread *thread);

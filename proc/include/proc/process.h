@@ -90,7 +90,8 @@ struct process {
 	bool has_no_timers; // it ends: none is added (p)
 	uint32_t has_execed; // setpgid of a child that did: -EACCES (tree lock)
 	uint32_t dumpable, no_new_privs, pdeath_signal, child_subreaper;
-	int oom_score_adj; // kept for /proc; nothing is killed by it (p)
+	int oom_score_adj, oom_score_adj_min; // -1000..1000: oom.c (p)
+	uint32_t oom_state; // enum oom_state (tree lock and p)
 	struct tty *tty; // controlling terminal (tree lock)
 	struct rlimit limits[RLIMIT_COUNT]; // p; last, for process_create() leaves them alone
 };

@@ -94,6 +94,18 @@ bool frame_is_ram(paddr_t pa);
  *  [@base, @base+@size). */
 void frame_release_reserved(paddr_t base, uint64_t size);
 
+/** What current may take of the last free frames, the least first. A part is a 64th of RAM, but 512 KiB to
+ *  8 MiB. A call of a user without CAP_SYS_ADMIN leaves three parts, a page fault that found nothing two, one
+ *  that holds locks one, root half a part; the kernel's threads, interrupts and who ends leave nothing. */
+enum frame_claim {
+	FRAME_CLAIM_CALL, FRAME_CLAIM_FAULT, FRAME_CLAIM_HOLDER, FRAME_CLAIM_ROOT, FRAME_CLAIM_KERNEL,
+	FRAME_CLAIMS
+};
+/** From now on. Before, everybody may have all. */
+void frame_keep_reserve(void);
+/** Is there no frame that current may have? */
+bool frame_is_short(void);
+
 struct frame_stats {
 	uint64_t total, free; // frames
 	uint64_t reserved; // RAM that was never given to the allocator: image, descriptors, firmware

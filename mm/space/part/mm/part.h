@@ -8,4 +8,5 @@ struct mm_space;
 
 struct mm_part {
 	struct mm_space *space; // user address space; NULL for kernel threads. Holds a reference.
+	uint32_t claim; // enum frame_claim, the least that it has now
 };
