@@ -36,12 +36,14 @@ void proc_init(void)
 	pidfd_init();
 }
 
-/** Exact from any number of CPUs: a count that went over the limit is taken back at once. */
+/** Exact from any number of CPUs. The last sixteenth is root's, who may want to end some. */
 err_t process_count_inc(void)
 {
+	bool is_root = cred_has_cap(cred_current(), CAP_SYS_RESOURCE);
+	uint32_t limit = processes_max - (is_root ? 0 : processes_max / 16);
 	uint32_t count = load_relaxed(&process_count);
 	do {
-		if (count >= processes_max)
+		if (count >= limit)
 			return -EAGAIN;
 	} while (!cas_acq_rel(&process_count, &count, count + 1));
 	return 0;

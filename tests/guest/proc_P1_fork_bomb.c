@@ -75,6 +75,36 @@ static void check_all(void)
 	CHECK(sums[1] >= sums[0]); // more, when something else has ended since
 }
 
+/** A user's fork bomb leaves root some, and its end makes room. */
+static void check_user(void)
+{
+	int full[2];
+	char c;
+	CHECK_IS(pipe(ends), 0);
+	CHECK_IS(pipe(full), 0);
+	pid_t bomb = check_fork();
+	if (bomb == 0) {
+		static pid_t pids[2000];
+		CHECK_IS(setuid(1234), 0);
+		close(ends[1]);
+		int count = fork_all(pids, 2000);
+		CHECK(count > 800 && count < 960);
+		CHECK_ERRNO(fork(), EAGAIN);
+		CHECK_IS(write(full[1], "f", 1), 1);
+		for (int n = 0; n < count; n++)
+			CHECK_CHILD(pids[n]);
+		_exit(0);
+	}
+	CHECK_IS(read(full[0], &c, 1), 1);
+	pid_t roots[40];
+	CHECK_IS(fork_all(roots, 40), 40);
+	close(ends[1]);
+	for (int i = 0; i < 40; i++)
+		CHECK_CHILD(roots[i]);
+	CHECK_CHILD(bomb);
+	close(ends[0]), close(full[0]), close(full[1]);
+}
+
 static void *wait_for_end(void *arg)
 {
 	char c;
@@ -124,6 +154,7 @@ int main(void)
 	if (!is_halcyon())
 		return SKIPPED; // the machine's own limits are this kernel's
 	check_all();
+	check_user();
 	check_threads();
 	return 0;
 }
