@@ -83,27 +83,41 @@ static bool is_valid(enum sched_policy policy, unsigned rt_priority)
 	}
 }
 
-static void change_policy(struct thread *thread, enum sched_policy policy, unsigned rt_priority)
+/** Give @thread a class other than the deadline class, which it leaves only if @may_leave (affinity_mutex is held then).
+ *  False: it is in that class and stays there. */
+static bool change_policy(struct thread *thread, enum sched_policy policy, unsigned rt_priority, bool may_leave)
 {
 	irqflags_t flags;
 	struct runq *rq = thread_lock_settled(thread, &flags);
-	bool was_queued = thread_unsettle(rq, thread);
-	policy_set_class(thread, policy, rt_priority);
-	thread->sched.slice_left = (int64_t)sched_slice_ticks;
-	thread_settle(rq, thread, was_queued);
+	bool may_change = may_leave || thread->sched.policy != SCHED_DEADLINE;
+	if (may_change) {
+		bool was_queued = thread_unsettle(rq, thread);
+		policy_set_class(thread, policy, rt_priority);
+		thread->sched.slice_left = (int64_t)sched_slice_ticks;
+		thread_settle(rq, thread, was_queued);
+	}
 	unlock(rq, flags);
+	return may_change;
+}
+
+/** What @thread has reserved is given back with its class. */
+static void leave_deadline(struct thread *thread, enum sched_policy policy, unsigned rt_priority)
+{
+	sched_mutex_lock(&affinity_mutex);
+	bool had_reservation = thread->sched.policy == SCHED_DEADLINE;
+	change_policy(thread, policy, rt_priority, true);
+	if (had_reservation)
+		deadline_leave(thread);
+	sched_mutex_unlock(&affinity_mutex);
 }
 
 err_t sched_set_policy(struct thread *thread, enum sched_policy policy, unsigned rt_priority)
 {
 	if (!is_valid(policy, rt_priority))
 		return -EINVAL;
-	sched_mutex_lock(&affinity_mutex);
-	bool had_reservation = thread->sched.policy == SCHED_DEADLINE;
-	change_policy(thread, policy, rt_priority);
-	if (had_reservation)
-		deadline_leave(thread);
-	sched_mutex_unlock(&affinity_mutex);
+	// Mostly without the mutex: who makes itself the least important here must not hold what all others wait for.
+	if (!change_policy(thread, policy, rt_priority, false))
+		leave_deadline(thread, policy, rt_priority);
 	pi_rank_changed(thread);
 	sched_preempt_point();
 	return 0;

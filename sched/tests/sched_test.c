@@ -163,6 +163,19 @@ TEST(sched, S1_policies_are_checked)
 	thread_put(thread);
 }
 
+// Of many that make themselves idle in turn, one would be put off with the mutex in its hand.
+TEST(sched, S1_policies_change_beside_a_change_of_affinity)
+{
+	struct thread *thread = thread_create("policy");
+	sched_mutex_lock(&affinity_mutex);
+	EXPECT_EQ(sched_set_policy(thread, SCHED_IDLE, 0), 0);
+	EXPECT_EQ(sched_set_policy(current_thread(), SCHED_FIFO, 1), 0);
+	EXPECT_EQ(sched_set_policy(current_thread(), SCHED_NORMAL, 0), 0);
+	sched_mutex_unlock(&affinity_mutex);
+	EXPECT_EQ(load_relaxed(&thread->sched.rank), sched_rank(BAND_IDLE, 0));
+	thread_put(thread);
+}
+
 struct order {
 	_Atomic uint32_t next;
 	uint32_t ran[3];
