@@ -55,9 +55,9 @@ struct fs_context *fs_context_copy(struct fs_context *from)
 	return context;
 }
 
-void fs_set_size_limit(uint64_t bytes)
+void fs_set_size_limit(struct fs_context *context, uint64_t bytes)
 {
-	store_relaxed(&current_thread()->fs.context->size_limit, bytes);
+	store_relaxed(&context->size_limit, bytes);
 }
 
 void fs_context_get(struct fs_context *context)

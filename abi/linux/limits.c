@@ -12,23 +12,25 @@
 
 // ---- limits ---------------------------------------------------------------------------------------
 
-/** Copies of limits that other rooms look at. */
+/** Copies of limits that other rooms look at (process locked). */
 static void apply_limit(struct process *process, unsigned resource)
 {
 	uint64_t value = process->limits[resource].current;
-	struct thread *self = current_thread();
+	struct thread *thread = process == current_process() ? current_thread() : process_any_thread_locked(process);
+	if (!thread || !thread->object.fds || !thread->fs.context)
+		return; // it ends
 	if (resource == RLIMIT_NOFILE)
-		self->object.fds->limit = (uint32_t)min(value, (uint64_t)FD_LIMIT_MAX);
+		thread->object.fds->limit = (uint32_t)min(value, (uint64_t)FD_LIMIT_MAX);
 	else if (resource == RLIMIT_MSGQUEUE)
-		store_relaxed(&self->object.fds->account->limit, value);
+		store_relaxed(&thread->object.fds->account->limit, value);
 	else if (resource == RLIMIT_STACK)
-		self->mm.space->limit_stack = value;
+		thread->mm.space->limit_stack = value;
 	else if (resource == RLIMIT_AS)
-		self->mm.space->limit_as_pages = value / HAL_PAGE_SIZE;
+		thread->mm.space->limit_as_pages = value / HAL_PAGE_SIZE;
 	else if (resource == RLIMIT_DATA)
-		self->mm.space->limit_data_pages = value / HAL_PAGE_SIZE;
+		thread->mm.space->limit_data_pages = value / HAL_PAGE_SIZE;
 	else if (resource == RLIMIT_FSIZE)
-		fs_set_size_limit(value);
+		fs_set_size_limit(thread->fs.context, value);
 }
 
 /** May current see and set another's limits? As Linux: if all its ids are ours (lock held). */
@@ -63,9 +65,9 @@ static int64_t prlimit(struct process *process, unsigned resource, uaddr_t new_a
 	spin_lock(&process->lock);
 	old = process->limits[resource];
 	err_t err = !may_limit(process) ? -EPERM : new_at ? change_limit(process, resource, &wanted) : 0;
-	spin_unlock(&process->lock);
-	if (!err && new_at && process == current_process())
+	if (!err && new_at)
 		apply_limit(process, resource);
+	spin_unlock(&process->lock);
 	if (!err && new_at && resource == RLIMIT_CPU)
 		err = proc_watch_cpu_limit(process);
 	if (!err && old_at && mm_copy_out(old_at, &old, sizeof(old)))

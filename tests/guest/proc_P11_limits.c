@@ -120,11 +120,39 @@ static void check_memory(void)
 	CHECK(sbrk(32 << 20) == (void *)-1 && errno == ENOMEM);
 }
 
+/** Limits of another process bind it. */
+static void check_of_another(void)
+{
+	int go[2];
+	char c;
+	CHECK_IS(pipe(go), 0);
+	pid_t child = check_fork();
+	if (child == 0) {
+		CHECK_IS(close(go[1]), 0);
+		CHECK_IS(read(go[0], &c, 1), 0);
+		CHECK_ERRNO(dup(0), EMFILE);
+		signal(SIGXFSZ, SIG_IGN);
+		int fd = open("/tmp", O_RDONLY);
+		CHECK(fd < 0 && errno == EMFILE);
+		CHECK_IS(close(0), 0);
+		CHECK_IS(scratch_file(), 0);
+		CHECK_IS(write(0, "0123456789", 10), 5);
+		_exit(0);
+	}
+	struct rlimit files = { 1, 1 }, size = { 5, 5 };
+	CHECK_IS(prlimit(child, RLIMIT_NOFILE, &files, NULL), 0);
+	CHECK_IS(prlimit(child, RLIMIT_FSIZE, &size, NULL), 0);
+	CHECK_IS(close(go[1]), 0);
+	CHECK_CHILD(child);
+	close(go[0]);
+}
+
 int main(void)
 {
 	in_child(check_processes);
 	in_child(check_file_size);
 	in_child(check_cpu);
 	in_child(check_memory);
+	in_child(check_of_another);
 	return 0;
 }
