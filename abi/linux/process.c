@@ -137,9 +137,11 @@ SYSCALL4(wait4, int32_t, pid, uaddr_t, status_at, uint32_t, options, uaddr_t, ru
 {
 	struct wait_result result;
 	enum wait_who who = pid == -1 ? WAIT_ANY : pid > 0 ? WAIT_PID : WAIT_PGID;
-	uint32_t id = pid > 0 ? (uint32_t)pid : pid == 0 ? current_process()->pgid : (uint32_t)-pid;
+	uint32_t id = pid > 0 ? (uint32_t)pid : pid == 0 ? current_process()->pgid : 0u - (uint32_t)pid;
 	if (options & ~(WNOHANG | WUNTRACED | WCONTINUED | WALL | WCLONE | WNOTHREAD))
 		return -EINVAL;
+	if (pid == INT32_MIN)
+		return -ESRCH; // there is no such group
 	options &= WNOHANG | WUNTRACED | WCONTINUED;
 	err_t err = proc_wait(who, id, options | WEXITED, &result);
 	if (err || !result.pid)
@@ -172,7 +174,8 @@ SYSCALL5(waitid, uint32_t, idtype, uint32_t, id, uaddr_t, info_at, uint32_t, opt
 {
 	struct wait_result result;
 	bool is_nonblock = false;
-	if (idtype > P_PIDFD || !(options & (WEXITED | WSTOPPED | WCONTINUED)))
+	if (idtype > P_PIDFD || !(options & (WEXITED | WSTOPPED | WCONTINUED)) ||
+	    (options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | WALL | WCLONE | WNOTHREAD)))
 		return -EINVAL;
 	if (idtype == P_PIDFD) {
 		err_t err = get_pidfd(&id, &is_nonblock);

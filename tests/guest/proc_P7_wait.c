@@ -43,6 +43,7 @@ static void check_choice(void)
 	CHECK_IS(waitpid(-1, &status, 0), lasting);
 	CHECK(WIFSIGNALED(status) && !WIFEXITED(status) && WTERMSIG(status) == SIGTERM);
 	CHECK_ERRNO(waitpid(-1, &status, 0x1000), EINVAL);
+	CHECK_ERRNO(waitpid(INT32_MIN, &status, 0), ESRCH);
 }
 
 static void check_stops(void)
@@ -134,6 +135,7 @@ static void check_waitid(void)
 	CHECK(info.si_pid == child && info.si_code == CLD_KILLED && info.si_status == SIGKILL);
 	CHECK_ERRNO(waitid(P_PID, (id_t)child, &info, WEXITED), ECHILD);
 	CHECK_ERRNO(waitid(P_ALL, 0, &info, 0), EINVAL);
+	CHECK_ERRNO(waitid(P_ALL, 0, &info, WEXITED | 0x1000), EINVAL);
 }
 
 static void *wait_in_thread(void *arg)
