@@ -447,7 +447,7 @@ static err_t become_init(struct process *process)
 	if (!self->object.fds || !self->fs.context || !process->sighand)
 		return -ENOMEM;
 	memcpy(process->limits, proc_default_limits, sizeof(process->limits));
-	process->pid = process->sid = pid;
+	process->pid = pid;
 	process_get(process); // the tree's
 	self->proc.process = process;
 	self->proc.pid = self->proc.tid = pid;
@@ -459,6 +459,7 @@ static err_t become_init(struct process *process)
 	pid_set_thread(pid, self);
 	pid_set_process(pid, process);
 	spin_lock(&proc_tree_lock);
+	session_join_locked(process, pid);
 	pgrp_join_locked(process, pid);
 	spin_unlock(&proc_tree_lock);
 	proc_init_process = process;

@@ -148,6 +148,7 @@ void process_unlink_locked(struct process *process)
 	store_relaxed(&process->state, PROCESS_DEAD);
 	list_remove(&process->sibling);
 	pgrp_leave_locked(process);
+	session_leave_locked(process);
 	process->parent = NULL;
 }
 

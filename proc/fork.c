@@ -186,7 +186,7 @@ static err_t publish(struct thread *child, struct process *process, uint64_t fla
 		process->parent = flags & CLONE_PARENT ? self->parent : self;
 		if (flags & CLONE_PARENT) // not for the caller to choose: it is another's child
 			process->exit_signal = self->exit_signal;
-		process->sid = self->sid;
+		session_join_locked(process, self->sid);
 		process->tty = self->tty;
 		list_push_back(&process->parent->children, &process->sibling);
 		pgrp_join_locked(process, self->pgid);

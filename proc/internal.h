@@ -38,6 +38,8 @@ void pid_set_process_locked(uint32_t pid, struct process *process); // tree lock
 struct process *pid_process_locked(uint32_t pid); // tree lock; no reference
 void pgrp_join_locked(struct process *process, uint32_t pgid);
 void pgrp_leave_locked(struct process *process);
+void session_join_locked(struct process *process, uint32_t sid);
+void session_leave_locked(struct process *process);
 /** Visit all processes that were born, or the members of a group (tree lock). */
 void process_for_each_locked(void (*visit)(void *arg, struct process *process), void *arg);
 void pgrp_for_each_locked(uint32_t pgid, void (*visit)(void *arg, struct process *process), void *arg);

@@ -3,7 +3,7 @@
 //
 // The table has two levels: a fixed array of chunks, each there while a number of its is in use. The first
 // and one more take no allocation, so that a process which forks one child at a time costs none. Numbers are
-// given out in ascending order and reused only after all others were.
+// given out in ascending order and reused only after all others were, and not while a group or a session has it.
 #include "internal.h"
 
 #include <lib/bitmap.h>
@@ -16,6 +16,7 @@
 struct pid_entry {
 	struct thread *thread; // tree lock
 	struct process *process; // tree lock
+	uint32_t uses; // by whom it was given to, by members of its group and of its session (tree lock)
 };
 
 struct spinlock proc_tree_lock = SPINLOCK_INIT;
@@ -69,7 +70,7 @@ err_t pid_alloc(uint32_t *pid)
 			*chunk = *from;
 			*from = NULL;
 		}
-		(*chunk)[found % CHUNK] = (struct pid_entry){0};
+		(*chunk)[found % CHUNK] = (struct pid_entry){.uses = 1};
 		bitmap_set(used, found);
 		in_use[found / CHUNK]++;
 		last_pid = (uint32_t)found;
@@ -81,19 +82,26 @@ err_t pid_alloc(uint32_t *pid)
 	return found < PID_MAX ? 0 : -EAGAIN;
 }
 
+/** One use less of @pid. A chunk without numbers in use is the caller's to free. */
+static struct pid_entry *drop_use(uint32_t pid)
+{
+	struct pid_entry **chunk = &chunks[pid / CHUNK], *unused = *chunk;
+	if (--entry_of(pid)->uses)
+		return NULL;
+	bitmap_clear(used, pid);
+	if (--in_use[pid / CHUNK])
+		return NULL;
+	*chunk = NULL;
+	if (unused != spare_chunk)
+		return unused;
+	spare = unused;
+	return NULL;
+}
+
 void pid_free(uint32_t pid)
 {
-	struct pid_entry *chunk = NULL;
 	spin_lock(&proc_tree_lock);
-	bitmap_clear(used, pid);
-	if (--in_use[pid / CHUNK] == 0) {
-		chunk = chunks[pid / CHUNK];
-		chunks[pid / CHUNK] = NULL;
-	}
-	if (chunk == spare_chunk) {
-		spare = chunk;
-		chunk = NULL;
-	}
+	struct pid_entry *chunk = drop_use(pid);
 	spin_unlock(&proc_tree_lock);
 	kfree(chunk);
 }
@@ -213,12 +221,25 @@ uint32_t proc_last_pid(void)
 void pgrp_join_locked(struct process *process, uint32_t pgid)
 {
 	process->pgid = pgid;
+	entry_of(pgid)->uses++;
 	list_push_back(&groups[pgid % GROUP_BUCKETS], &process->pgrp_node);
 }
 
 void pgrp_leave_locked(struct process *process)
 {
 	list_remove(&process->pgrp_node);
+	kfree(drop_use(process->pgid));
+}
+
+void session_join_locked(struct process *process, uint32_t sid)
+{
+	process->sid = sid;
+	entry_of(sid)->uses++;
+}
+
+void session_leave_locked(struct process *process)
+{
+	kfree(drop_use(process->sid));
 }
 
 void pgrp_for_each_locked(uint32_t pgid, void (*visit)(void *arg, struct process *process), void *arg)

@@ -264,7 +264,8 @@ int64_t proc_setsid(void)
 	if (!member.found) {
 		pgrp_leave_locked(self);
 		pgrp_join_locked(self, self->pid);
-		self->sid = self->pid;
+		session_leave_locked(self);
+		session_join_locked(self, self->pid);
 		self->tty = NULL;
 	}
 	spin_unlock(&proc_tree_lock);
