@@ -191,7 +191,7 @@ must_check err_t fs_record_set(struct file *file, const struct fs_record_lock *l
 /** The first lock of another that excludes *@lock, or FS_LOCK_NONE. */
 void fs_record_test(struct file *file, struct fs_record_lock *lock);
 
-/** The largest size to which files are written by whoever shares current's directories (RLIMIT_FSIZE). */
+/** The largest size to which files are written by whoever shares @context (RLIMIT_FSIZE). */
 void fs_set_size_limit(struct fs_context *context, uint64_t bytes);
 
 /** F_SETPIPE_SZ, F_GETPIPE_SZ: bytes, or -EBADF (no pipe), -EBUSY, -EPERM, -EINVAL, -ENOMEM. */
