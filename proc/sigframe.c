@@ -89,7 +89,7 @@ static bool is_on_altstack(const struct proc_part *part, uint64_t sp)
 	       sp - part->altstack_base <= part->altstack_size;
 }
 
-/** Where the frame goes; 0 = there is no room in the address space. */
+/** Where the frame goes; 0 = there is no room in the address space, or on the alternate stack. */
 static uint64_t place(const struct trapframe *tf, const struct sigaction *action, size_t size)
 {
 	struct proc_part *part = &current_thread()->proc;
@@ -101,7 +101,9 @@ static uint64_t place(const struct trapframe *tf, const struct sigaction *action
 		sp -= RED_ZONE;
 	if (sp > HAL_USER_TOP || sp < size + 2 * HAL_SIGFRAME_ALIGN)
 		return 0;
-	return align_down(sp - size - RETURN_SIZE, (uint64_t)HAL_SIGFRAME_ALIGN) + RETURN_SIZE;
+	uint64_t frame = align_down(sp - size - RETURN_SIZE, (uint64_t)HAL_SIGFRAME_ALIGN) + RETURN_SIZE;
+	bool is_alt = wants_alt || is_on_altstack(part, hal_tf_sp(tf));
+	return is_alt && frame - RETURN_SIZE < part->altstack_base ? 0 : frame; // what stands below is not ours
 }
 
 /** The ucontext up to the machine context or, where it comes first, the mask. */

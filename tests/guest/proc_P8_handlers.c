@@ -169,6 +169,25 @@ static void escape(int sig)
 	siglongjmp(jump, 1);
 }
 
+static void raise_again(int sig)
+{
+	raise(sig);
+}
+
+/** Handlers that nest until their stack is full: the next frame is not put below it, nor over what is at its top. */
+static void check_full_stack(void)
+{
+	pid_t child = check_fork();
+	if (child == 0) {
+		stack_t stack = { .ss_sp = malloc(65536), .ss_size = 65536 };
+		CHECK_IS(sigaltstack(&stack, NULL), 0);
+		set(SIGUSR1, raise_again, SA_ONSTACK | SA_NODEFER);
+		raise(SIGUSR1);
+		_exit(0);
+	}
+	CHECK_IS(WTERMSIG(wait_status(child)), SIGSEGV);
+}
+
 static void check_stack(void)
 {
 	stack_base = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -220,6 +239,7 @@ int main(void)
 	check_nesting();
 	check_masked();
 	check_values_in_order();
+	check_full_stack();
 	check_stack();
 	return 0;
 }
