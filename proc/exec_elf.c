@@ -141,7 +141,7 @@ static err_t open_interp(struct exec_image *image)
 		if (n != (int64_t)ph.p_filesz || path[n - 1])
 			return -ENOEXEC;
 		struct fs_at at = {.dirfd = FS_AT_CWD, .path = path};
-		return fs_open(&at, O_RDONLY, 0, &image->interp);
+		return fs_open_walk(&at, 0, O_RDONLY, &image->interp);
 	}
 	return 0;
 }
