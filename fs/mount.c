@@ -7,7 +7,7 @@
 
 #include "private.h"
 
-enum { MS_RDONLY = 1, MS_REMOUNT = 32, MS_BIND = 4096, MNT_DETACH = 2 };
+enum { MS_RDONLY = 1, MS_NODEV = 4, MS_REMOUNT = 32, MS_BIND = 4096, MNT_DETACH = 2 };
 #define MOUNT_FLAGS 0x00200c2full // what /proc/mounts and statfs show: ro nosuid nodev noexec noatime
 
 struct fs_mount {
@@ -21,7 +21,7 @@ struct fs_mount {
 static struct list mounts = LIST_INIT(mounts); // in order of age (n)
 static struct list types = LIST_INIT(types); // (n)
 static _Atomic uint64_t next_dev = 0x10; // 0:16 onward
-static _Atomic uint32_t read_only_mounts;
+static _Atomic uint32_t read_only_mounts, no_device_mounts;
 struct fs_dentry *fs_root;
 
 void fs_type_register(const struct fs_type *type, struct fs_type_node *node_storage)
@@ -89,14 +89,26 @@ bool mount_is_read_only(const struct vnode *vnode)
 	return unlikely(load_relaxed(&read_only_mounts)) && (mount_flags(vnode->super) & MS_RDONLY);
 }
 
+bool mount_has_no_devices(const struct vnode *vnode)
+{
+	return unlikely(load_relaxed(&no_device_mounts)) && (mount_flags(vnode->super) & MS_NODEV);
+}
+
+/** @count: of the mounts with @flag. */
+static void count_flag(_Atomic uint32_t *count, uint64_t flag, uint64_t old, uint64_t flags)
+{
+	if ((flags & flag) && !(old & flag))
+		fetch_add_relaxed(count, 1);
+	if (!(flags & flag) && (old & flag))
+		fetch_sub_release(count, 1);
+}
+
 static void set_flags(struct fs_mount *mount, uint64_t flags)
 {
 	uint64_t old = load_relaxed(&mount->flags);
 	store_relaxed(&mount->flags, flags & MOUNT_FLAGS);
-	if ((flags & MS_RDONLY) && !(old & MS_RDONLY))
-		fetch_add_relaxed(&read_only_mounts, 1);
-	if (!(flags & MS_RDONLY) && (old & MS_RDONLY))
-		fetch_sub_release(&read_only_mounts, 1);
+	count_flag(&read_only_mounts, MS_RDONLY, old, flags);
+	count_flag(&no_device_mounts, MS_NODEV, old, flags);
 }
 
 /** The dentry of @super's root, with a reference: the only one of a pinned file system. */

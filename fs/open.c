@@ -50,6 +50,8 @@ static err_t check_open(struct vnode *vnode, uint32_t flags)
 		return -EACCES; // before it is opened: a FIFO would wait for a writer
 	if (type == FS_IFDIR && (flags & (O_ACCMODE | O_TRUNC)))
 		return -EISDIR;
+	if (type == FS_IFCHR && mount_has_no_devices(vnode))
+		return -EACCES;
 	if (type == FS_IFSOCK)
 		return -ENXIO;
 	if ((flags & O_NOATIME) && !vnode_is_owner(vnode))

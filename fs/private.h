@@ -286,6 +286,8 @@ void vnode_describe(struct vnode *vnode, char *buf, size_t len, uint64_t *inode)
 // mount.c
 void mount_init(void);
 bool mount_is_read_only(const struct vnode *vnode);
+/** ... or nodev: device nodes of it are not opened. */
+bool mount_has_no_devices(const struct vnode *vnode);
 uint64_t mount_flags(const struct fs_super *super);
 
 // ninep_vnode.c

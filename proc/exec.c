@@ -17,8 +17,8 @@
 #define AT_EMPTY_PATH 0x1000
 #define AT_SYMLINK_NOFOLLOW 0x100
 #define R_OK 4
-#define X_OK 1
 #define ST_NOSUID 2
+#define ST_NOEXEC 8
 #define STRING_MAX KIB(128)
 
 // ---- strings --------------------------------------------------------------------------------------
@@ -89,17 +89,19 @@ err_t exec_strings_copy_in(struct exec_strings *strings, uaddr_t array)
 static err_t open_program(struct exec_image *image, int dirfd, const char *path, unsigned at_flags)
 {
 	struct fs_at at = {.dirfd = dirfd, .path = path};
+	struct fs_statfs fs;
 	unsigned walk = (at_flags & AT_EMPTY_PATH ? FS_EMPTY_PATH : 0) |
 			(at_flags & AT_SYMLINK_NOFOLLOW ? FS_NOFOLLOW : 0);
-	err_t err = fs_access(&at, walk, X_OK, false);
-	if (!err)
-		err = fs_open_walk(&at, walk, O_RDONLY, &image->file);
+	err_t err = fs_open_walk(&at, walk, O_RDONLY, &image->file);
 	if (!err)
 		err = fs_stat_file(image->file, &image->stat);
+	if (!err)
+		err = fs_statfs_file(image->file, &fs);
 	if (err)
 		return err;
-	if (!(image->stat.mode & 0111))
+	if (!(image->stat.mode & 0111) || (fs.flags & ST_NOEXEC))
 		return -EACCES;
+	image->has_no_ids = fs.flags & ST_NOSUID;
 	image->is_readable = !vnode_permission(image->file->vnode, R_OK);
 	int64_t n = fs_read_kernel(image->file, image->head, sizeof(image->head), 0);
 	if (n < 0)
@@ -197,30 +199,12 @@ static void image_drop(struct exec_image *image)
 	kfree(image);
 }
 
-/** May the program run with another identity than its caller's? *@mode: the bits of its file. */
-static err_t may_set_ids(struct exec_image *image, uint64_t *mode)
-{
-	struct fs_statfs fs;
-	*mode = image->stat.mode;
-	if (!(*mode & (FS_ISUID | FS_ISGID)) || current_process()->no_new_privs) {
-		*mode = 0;
-		return 0;
-	}
-	err_t err = fs_statfs_file(image->file, &fs);
-	if (!err && (fs.flags & ST_NOSUID))
-		*mode = 0;
-	return err;
-}
-
 /** The identity that a program runs with: another one if its file says so, saved ids as the effective ones; all
  *  capabilities for root, whatever the caller gave up (unless no_new_privs), none for others, whatever it kept. */
 static err_t choose_cred(struct exec_image *image)
 {
 	const struct cred *old = cred_current();
-	uint64_t mode;
-	err_t err = may_set_ids(image, &mode);
-	if (err)
-		return err;
+	uint64_t mode = image->has_no_ids || current_process()->no_new_privs ? 0 : image->stat.mode;
 	uint32_t euid = mode & FS_ISUID ? (uint32_t)image->stat.uid : old->euid;
 	uint32_t egid = (mode & FS_ISGID) && (mode & 010) ? (uint32_t)image->stat.gid : old->egid;
 	uint64_t permitted = euid == 0 || old->uid == 0 ? old->cap_bounding : 0;

@@ -37,6 +37,7 @@ struct exec_image {
 	struct fs_stat stat; // of the program
 	struct cred *cred; // of a set-id program, or NULL: as it is (holds a reference)
 	bool is_readable; // by the caller
+	bool has_no_ids; // its file system gives no identities
 	char path[256]; // AT_EXECFN
 };
 

@@ -4,6 +4,8 @@
 // guest: CPUS 4
 #include <elf.h>
 #include <limits.h>
+#include <sys/mount.h>
+#include <sys/sendfile.h>
 
 #include "check.h"
 
@@ -138,6 +140,48 @@ static void check_lies(const char *self)
 	lie("truncated", truncated, self);
 }
 
+static void copy_self(const char *self, const char *name)
+{
+	struct stat info;
+	int from = open(self, O_RDONLY), to = open(name, O_CREAT | O_RDWR, 0755);
+	CHECK(from >= 0 && to >= 0 && fstat(from, &info) == 0);
+	CHECK_IS(sendfile(to, from, NULL, (size_t)info.st_size), info.st_size);
+	close(from), close(to);
+}
+
+/** An interpreter that is no program: nobody waits for a FIFO's other end. */
+static void check_interpreter(const char *self)
+{
+	Elf64_Ehdr head;
+	Elf64_Phdr load = { .p_type = PT_INTERP, .p_offset = 9, .p_filesz = 5, .p_memsz = 5 };
+	copy_self(self, "interpreted");
+	int fd = open("interpreted", O_RDWR);
+	CHECK(fd >= 0 && pread(fd, &head, sizeof(head), 0) == sizeof(head));
+	memcpy(head.e_ident + 9, "fifo", 5);
+	CHECK_IS(pwrite(fd, &head, sizeof(head), 0), sizeof(head));
+	off_t last = (off_t)(head.e_phoff + (head.e_phnum - 1u) * sizeof(load));
+	CHECK_IS(pwrite(fd, &load, sizeof(load), last), sizeof(load));
+	close(fd);
+	CHECK_IS(exec_error("interpreted"), EACCES);
+}
+
+/** What a mount forbids: programs, and devices. */
+static void check_mount(const char *self)
+{
+	if (geteuid() != 0 || !is_guest())
+		return;
+	CHECK_IS(mkdir("mounted", 0755), 0);
+	CHECK_IS(mount("none", "mounted", "tmpfs", MS_NOEXEC | MS_NODEV, NULL), 0);
+	copy_self(self, "mounted/program");
+	CHECK_IS(exec_error("mounted/program"), EACCES);
+	CHECK_IS(mknod("mounted/null", S_IFCHR | 0666, 1 << 8 | 3), 0);
+	CHECK_ERRNO(open("mounted/null", O_RDWR), EACCES);
+	CHECK_IS(mount("none", "mounted", "tmpfs", MS_REMOUNT, NULL), 0);
+	int fd = open("mounted/null", O_RDWR);
+	CHECK(fd >= 0 && close(fd) == 0);
+	CHECK_IS(umount("mounted"), 0);
+}
+
 /** A static program without a fixed place, which the harness puts there. */
 static void check_pie(void)
 {
@@ -166,6 +210,8 @@ int main(int argc, char **argv)
 	check_refusals();
 	check_scripts(self);
 	check_lies(self);
+	check_interpreter(self);
+	check_mount(self);
 	check_pie();
 	return 0;
 }
