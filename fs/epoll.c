@@ -33,6 +33,8 @@ struct epoll {
 	struct sched_waitq wq; // who waits for events
 	struct list ready; // struct item (wq.lock)
 	struct poll_source poll;
+	uint64_t looked_at; // by depth_below() for this `look` (topology_lock)
+	unsigned depth; // what it found (topology_lock)
 };
 
 struct item {
@@ -53,6 +55,7 @@ static struct watchers {
 	struct list items;
 } buckets[BUCKETS];
 static struct sched_mutex topology_lock;
+static uint64_t look; // additions of epolls to epolls so far (topology_lock)
 
 static const struct file_ops epoll_ops;
 
@@ -221,12 +224,15 @@ static err_t ctl_locked(struct epoll *epoll, enum fs_epoll_op op, uint32_t fd, s
 // ---- epolls that watch epolls ---------------------------------------------------------------------
 
 /** Levels of epolls from @epoll down, itself counted; more than NESTS_MAX: too many, or @wanted was
- *  met, which makes a loop. topology_lock. */
+ *  met, which makes a loop. Each is looked at once: the ways through a few hundred epolls are many millions.
+ *  topology_lock. */
 static unsigned depth_below(struct epoll *epoll, const struct epoll *wanted, unsigned level)
 {
 	unsigned depth = 1;
 	if (epoll == wanted || level > NESTS_MAX)
 		return NESTS_MAX + 1;
+	if (epoll->looked_at == look)
+		return epoll->depth;
 	sched_mutex_lock(&epoll->lock);
 	struct item *item = rbtree_first_entry(&epoll->items, struct item, node);
 	for (; item && depth <= NESTS_MAX; item = rbtree_next_entry(item, node)) {
@@ -235,6 +241,8 @@ static unsigned depth_below(struct epoll *epoll, const struct epoll *wanted, uns
 			depth = max(depth, 1 + depth_below(below, wanted, level + 1));
 	}
 	sched_mutex_unlock(&epoll->lock);
+	epoll->looked_at = look;
+	epoll->depth = depth;
 	return depth;
 }
 
@@ -266,6 +274,7 @@ static err_t add_epoll(struct epoll *epoll, uint32_t fd, struct object *target,
 {
 	err_t err = -ELOOP;
 	sched_mutex_lock(&topology_lock);
+	look++;
 	if (depth_above(epoll) + depth_below(epoll_of(target), epoll, 1) <= NESTS_MAX) {
 		sched_mutex_lock(&epoll->lock);
 		err = ctl_locked(epoll, FS_EPOLL_ADD, fd, target, event);

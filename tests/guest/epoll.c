@@ -398,6 +398,35 @@ static void check_signals_and_time(void)
 	close(fd);
 }
 
+/** Three levels of epolls, each of which watches all of the next one: few of them, and very many ways from the top
+ *  to the bottom, which nobody goes. */
+static void check_many_ways(void)
+{
+	enum { WIDTH = 60, LEVELS = 3 };
+	static int epolls[LEVELS][WIDTH];
+	struct epoll_event event = { .events = EPOLLIN };
+	int top = new_epoll(), root = new_epoll();
+	for (int level = LEVELS - 1; level >= 0; level--) {
+		for (int i = 0; i < WIDTH; i++) {
+			epolls[level][i] = new_epoll();
+			for (int below = 0; level < LEVELS - 1 && below < WIDTH; below++)
+				add(epolls[level][i], epolls[level + 1][below], EPOLLIN);
+		}
+	}
+	for (int i = 0; i < WIDTH; i++)
+		add(top, epolls[0][i], EPOLLIN);
+	for (int i = 0; i < 100; i++) {
+		add(root, top, EPOLLIN);
+		CHECK_IS(epoll_ctl(root, EPOLL_CTL_DEL, top, &event), 0);
+	}
+	add(root, top, EPOLLIN);
+	CHECK_ERRNO(epoll_ctl(epolls[LEVELS - 1][0], EPOLL_CTL_ADD, root, &event), ELOOP);
+	CHECK_ERRNO(epoll_ctl(epolls[LEVELS - 1][WIDTH - 1], EPOLL_CTL_ADD, epolls[1][0], &event), ELOOP);
+	close(root), close(top);
+	for (int i = 0; i < LEVELS * WIDTH; i++)
+		close(epolls[i / WIDTH][i % WIDTH]);
+}
+
 int main(void)
 {
 	check_errors();
@@ -407,6 +436,7 @@ int main(void)
 	check_turns();
 	check_close();
 	check_nested();
+	check_many_ways();
 	check_exclusive_errors();
 	check_exclusive();
 	check_shared();
