@@ -60,14 +60,14 @@ void arch_cpu_init_early(void)
 	}
 }
 
-/** The cycle counter counts everything at EL0 and EL1, 64 bits, and user mode may read it. */
+/** The cycle counter counts everything at EL0 and EL1, 64 bits, and user mode may read it, no more. */
 static void init_pmu(void)
 {
 	write_sysreg(pmcr_el0, 1 << 6 | 1 << 2 | 1); // LC, C, E
 	write_sysreg(pmccfiltr_el0, 0);
 	write_sysreg(pmintenclr_el1, 0xffffffff);
 	write_sysreg(pmcntenset_el0, 1ul << 31);
-	write_sysreg(pmuserenr_el0, 1 << 2 | 1); // CR, EN
+	write_sysreg(pmuserenr_el0, 1 << 2); // CR alone: EN would let programs write the PMU's registers
 }
 
 void hal_cpu_init(void)

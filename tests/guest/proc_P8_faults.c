@@ -104,6 +104,13 @@ static void check_others(void)
 	CHECK_IS(got.si_signo, SIGTRAP);
 	FAULT(__asm__ volatile("msr daifset, #15"));
 	CHECK_IS(got.si_signo, SIGILL);
+	// Counters are read, if at all, and not set: they are everybody's.
+	FAULT(__asm__ volatile("msr pmcr_el0, xzr"));
+	CHECK_IS(got.si_signo, SIGILL);
+	FAULT(__asm__ volatile("msr pmcntenclr_el0, %0" ::"r"(~0ul)));
+	CHECK_IS(got.si_signo, SIGILL);
+	FAULT(__asm__ volatile("msr cntv_ctl_el0, xzr"));
+	CHECK_IS(got.si_signo, SIGILL);
 #else
 	FAULT(__asm__ volatile("ebreak"));
 	CHECK_IS(got.si_signo, SIGTRAP);
