@@ -5,6 +5,7 @@
 //
 // Whoever changes entries stores them first, then (after a fence) reads the set; who joins the set
 // puts in his bit first and (after a fence) walks tables. So a CPU missing in the set sees the change.
+// Where hardware broadcasts flushes the same holds of the space's ASID in place of the set (tests/litmus/shootdown).
 #include <hal/bootinfo.h>
 #include <kernel/assert.h>
 #include <lib/string.h>
@@ -102,7 +103,8 @@ static inline bool is_only_here(struct mm_space *space, struct mm_cpu *cpu)
 
 // Threads change CPUs only at preemption points, so in these this CPU stays this one.
 
-void tlb_flush_range(struct mm_space *space, vaddr_t start, vaddr_t end)
+/** Behind a fence after the entries' stores. */
+static void flush_range(struct mm_space *space, vaddr_t start, vaddr_t end)
 {
 	if (HAL_TLB_BROADCASTS) {
 		uint32_t asid = load_relaxed(&space->asid_tag) & MM_ASID_MASK;
@@ -110,12 +112,17 @@ void tlb_flush_range(struct mm_space *space, vaddr_t start, vaddr_t end)
 			flush_range_by(asid, start, end);
 		return;
 	}
-	fence_seq_cst();
 	struct mm_cpu *cpu = mm_this_cpu();
 	if (likely(is_only_here(space, cpu)))
 		flush_range_by(load_relaxed(&cpu->asid_tag) & MM_ASID_MASK, start, end);
 	else
 		flush_all_cpus(space, start, end);
+}
+
+void tlb_flush_range(struct mm_space *space, vaddr_t start, vaddr_t end)
+{
+	fence_seq_cst();
+	flush_range(space, start, end);
 }
 
 void tlb_flush_page(struct mm_space *space, vaddr_t va)
@@ -125,7 +132,7 @@ void tlb_flush_page(struct mm_space *space, vaddr_t va)
 	if (!HAL_TLB_BROADCASTS && likely(is_only_here(space, cpu)))
 		hal_tlb_flush_page(load_relaxed(&cpu->asid_tag) & MM_ASID_MASK, va);
 	else
-		tlb_flush_range(space, va, va + HAL_PAGE_SIZE);
+		flush_range(space, va, va + HAL_PAGE_SIZE);
 }
 
 void tlb_flush_page_here(struct mm_space *space, vaddr_t va)
