@@ -8,8 +8,8 @@
 // holder is this mapping, so nobody can add a holder while we hold the lock but fork, a writer.
 //
 // Replacing a page (copy-on-write) is over when every CPU has forgotten the old one: none reads it
-// after another has written the new. Where TLBs hear broadcasts, the entry is *busy* until then: Arm
-// forbids that two translations of a page exist at a time (Arm ARM D8.14, break-before-make).
+// after another has written the new. The entry is *busy* until then, or a third CPU could find the new page and
+// write it; and Arm forbids that two translations of a page exist at a time (Arm ARM D8.14, break-before-make).
 //
 // Anonymous pages are always fresh, zeroed and mapped with all permissions at once: a shared zero
 // page would save memory that few programs read without writing, and cost those that write a second
@@ -100,15 +100,10 @@ static always_inline void make_writable(const struct fault *fault, pte_t old, st
 /** Put @copy in the place of the page of @old. False: another CPU has changed the entry. */
 static always_inline bool replace_page(const struct fault *fault, pte_t old, struct frame *copy)
 {
-	pte_t leaf = leaf_at(fault->area->leaf, frame_paddr(copy));
-	pte_t first = leaf;
-	if (HAL_TLB_BROADCASTS)
-		first.bits = PTE_BUSY;
-	if (!pte_cas(fault->entry, &old, first))
+	if (!pte_cas(fault->entry, &old, (pte_t){PTE_BUSY}))
 		return false;
 	tlb_flush_page(fault->space, fault->va);
-	if (HAL_TLB_BROADCASTS)
-		pte_store(fault->entry, leaf);
+	pte_store(fault->entry, leaf_at(fault->area->leaf, frame_paddr(copy)));
 	hal_mmu_sync_new(fault->va);
 	return true;
 }

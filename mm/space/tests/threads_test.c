@@ -2,7 +2,9 @@
 // Several threads at one address space at a time: their own words in common pages, while those pages
 // are shared by fork and a common file is unmapped under them. If this fails, a race of faults loses
 // a write, a page or a reference.
+#include <hal/cpu.h>
 #include <hal/irqflags.h>
+#include <kernel/assert.h>
 #include <mm/ucopy.h>
 #include <sched/sched.h>
 
@@ -126,6 +128,12 @@ static void work(void *unused)
 	fetch_add_acq_rel(&finished, 1);
 }
 
+static void until_finished(unsigned count)
+{
+	while (load_acquire(&finished) < count)
+		sched_sleep_until(time_now() + NSEC_PER_MSEC, false);
+}
+
 static void run_with(const struct mm_object_ops *ops)
 {
 	space = mm_space_create();
@@ -144,8 +152,7 @@ static void run_with(const struct mm_object_ops *ops)
 		mm_space_get(space);
 		sched_start(thread);
 	}
-	while (load_acquire(&finished) < started)
-		sched_sleep_until(time_now() + NSEC_PER_MSEC, false);
+	until_finished(started);
 	EXPECT_EQ(load_relaxed(&mistakes), 0);
 	mm_space_put(space);
 	t_file_destroy(&file);
@@ -157,4 +164,94 @@ TEST(mm, threads_share_a_space)
 	run_with(&t_memory_ops);
 	run_with(&t_slow_ops);
 	EXPECT_EQ(mm_areas_in_use(), areas);
+}
+
+// Copying a page that fork shared, by a CPU, while others use it: one that still reads the old page must not
+// learn that another has written the new one.
+
+#define TURNS 2
+#define LOOKS 300 // while no interrupt comes
+
+static _Atomic uint32_t turn, is_reading, is_written;
+
+static void wait_for(_Atomic uint32_t *word, uint32_t value)
+{
+	while (load_acquire(word) < value)
+		sched_preempt_point();
+}
+
+/** Has the old translation, and is slow to hear of its end. */
+static void read_word(uint32_t n)
+{
+	uint32_t value;
+	expect(mm_load_user32(common, &value) == 0 && value == n - 1);
+	irqflags_t flags = hal_irq_save();
+	expect(mm_load_user32(common, &value) == 0 && value == n - 1);
+	store_release(&is_reading, n);
+	for (unsigned i = 0; i < LOOKS && load_acquire(&is_written) < n; i++)
+		hal_cpu_relax();
+	if (load_acquire(&is_written) == n)
+		expect(mm_load_user32(common, &value) == 0 && value == n);
+	hal_irq_restore(flags);
+	wait_for(&is_written, n);
+	expect(mm_load_user32(common, &value) == 0 && value == n);
+}
+
+static void write_word(uint32_t n)
+{
+	wait_for(&is_reading, n);
+	expect(mm_store_user32(common, n) == 0);
+	store_release(&is_written, n);
+}
+
+static void write_beside(uint32_t n)
+{
+	wait_for(&is_reading, n);
+	expect(mm_store_user32(common + 64, n) == 0);
+}
+
+static void use_page(void *use)
+{
+	struct cpuset one = {{0}};
+	bitmap_set(one.bits, fetch_add_relaxed(&numbers, 1));
+	expect(sched_set_affinity(current_thread(), &one) == 0);
+	enter(space);
+	for (uint32_t n = 1; n <= TURNS; n++) {
+		wait_for(&turn, n);
+		((void (*)(uint32_t))use)(n);
+		fetch_add_acq_rel(&finished, 1);
+	}
+	enter(NULL);
+	mm_space_put(space);
+	fetch_add_acq_rel(&finished, 1);
+}
+
+TEST(mm, nobody_reads_a_page_after_its_copy_was_written)
+{
+	void (*const uses[])(uint32_t) = {read_word, write_beside, write_word};
+	if (bitmap_find_next_zero(cpus_online.bits, CPUS_MAX, 0) < array_len(uses))
+		return;
+	space = mm_space_create();
+	common = t_map(space, 0, PAGE, RW);
+	EXPECT_EQ(t_store(space, common, 0), 0);
+	_Atomic uint32_t *const words[] = {&numbers, &finished, &mistakes, &turn, &is_reading, &is_written};
+	for (size_t i = 0; i < array_len(words); i++)
+		store_relaxed(words[i], 0);
+	for (size_t i = 0; i < array_len(uses); i++) {
+		mm_space_get(space);
+		struct thread *thread = thread_create_kernel("mm-test", use_page, (void *)uses[i]);
+		verify(thread != NULL);
+		sched_start(thread);
+	}
+	for (uint32_t n = 1; n <= TURNS; n++) {
+		struct mm_space *child = mm_space_fork(space);
+		EXPECT(child != NULL);
+		store_release(&turn, n);
+		until_finished(n * array_len(uses));
+		if (child)
+			mm_space_put(child);
+	}
+	until_finished((TURNS + 1) * array_len(uses));
+	EXPECT_EQ(load_relaxed(&mistakes), 0);
+	mm_space_put(space);
 }
