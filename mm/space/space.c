@@ -191,6 +191,17 @@ err_t mm_space_pin(struct mm_space *space, vaddr_t addr, bool is_write, struct f
 	}
 }
 
+/** Whether @addr is mapped to @frame still: if not, what was written there while it was held may be lost, for fork
+ *  shared it meanwhile, and a write to it made a copy. */
+static bool is_mapped_to(struct mm_space *space, vaddr_t addr, struct frame *frame)
+{
+	sched_read_lock(&space->lock);
+	pte_t *entry = pagetable_walk(&space->table, addr);
+	pte_t pte = entry ? pte_load(entry) : hal_pte_none();
+	sched_read_unlock(&space->lock);
+	return hal_pte_is_present(pte) && hal_pte_paddr(pte) == frame_paddr(frame);
+}
+
 /** How much of [@addr, @addr+@len) lies in @addr's page. */
 static size_t in_page(vaddr_t addr, size_t len)
 {
@@ -227,12 +238,14 @@ err_t mm_space_write(struct mm_space *space, vaddr_t addr, const void *buf, size
 		err_t err = mm_space_pin(space, addr, true, &frame);
 		if (err)
 			return err;
-		part = in_page(addr, len);
 		char *to = (char *)frame_direct(frame) + addr % HAL_PAGE_SIZE;
+		part = in_page(addr, len);
 		memcpy(to, buf, part);
 		frame_written(frame);
 		if (is_executable(space, addr))
 			hal_cache_sync_code(to, part);
+		if (!is_mapped_to(space, addr, frame))
+			part = 0; // once more
 		frame_put(frame);
 	}
 	return 0;
@@ -263,6 +276,8 @@ static err_t copy_pages(struct mm_space *space, vaddr_t there, vaddr_t here, siz
 			return err == -ENOMEM ? err : -EFAULT;
 		}
 		err = copy_page(frame, there, here, part, is_write);
+		if (is_write && !is_mapped_to(space, there, frame))
+			part = 0; // once more
 		frame_put(frame);
 	}
 	return err;

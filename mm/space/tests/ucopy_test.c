@@ -83,3 +83,39 @@ TEST(mm, user_copies_refuse_bad_addresses)
 	if (!before)
 		EXPECT_EQ(mm_copy_in(buf, at, 8), -EFAULT);
 }
+
+// The page that is copied to is shared by fork and then written by its own program, while the copy waits for the
+// other side's page.
+static struct mm_space *forked, *child;
+static vaddr_t forked_at;
+
+static err_t fork_in_between(struct mm_object *object, uint64_t index, bool for_write, struct frame **frame)
+{
+	child = mm_space_fork(forked);
+	EXPECT(child != NULL);
+	EXPECT_EQ(t_store(forked, forked_at, 1), 0);
+	return t_slow_ops.get_page(object, index, for_write, frame);
+}
+
+TEST(mm, copies_to_another_space_survive_its_fork)
+{
+	struct mm_object_ops ops = t_slow_ops;
+	struct t_file file;
+	ops.get_page = fork_in_between;
+	t_file_init(&file, &ops, 1);
+	struct mm_space *space = mm_space_create(), *before = enter(space);
+	vaddr_t here = t_map_object(space, 0, PAGE, R, &file.object, 0);
+	forked = mm_space_create();
+	forked_at = t_map(forked, 0, PAGE, RW);
+	EXPECT_EQ(t_store(forked, forked_at + 8, 2), 0);
+	bool is_theirs;
+	EXPECT_EQ(mm_copy_to_space(forked, forked_at + 8, here, 4, &is_theirs), 0);
+	EXPECT_EQ(t_get(forked, forked_at), 1);
+	EXPECT_EQ(t_get(forked, forked_at + 8), 0xf11e0000u);
+	enter(before);
+	if (child)
+		mm_space_put(child);
+	mm_space_put(forked);
+	mm_space_put(space);
+	t_file_destroy(&file);
+}
