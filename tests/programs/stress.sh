@@ -6,7 +6,7 @@
 for class in cpu vm fork futex pipe sem sem-sysv shm shm-sysv signal sigq switch timer clone vfork mmap mutex eventfd \
 	epoll poll fifo timerfd sigsegv sigfpe sigsuspend pthread mremap madvise msync dup rename link symlink \
 	flock lockf inotify resched msg memfd sendfile sockpair dirdeep file-ioctl getdent seek yield nice \
-	affinity schedpolicy wait exec daemon zombie hdd aio-linux userfaultfd; do
+	affinity schedpolicy wait exec daemon zombie hdd userfaultfd; do
 	timeout -k 10 900 stress-ng --$class 2 --vm-bytes 64M --hdd-bytes 16M --timeout 5 --verify --oomable --temp-path /tmp \
 		> /tmp/said 2>&1
 	status=$?
