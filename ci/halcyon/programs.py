@@ -28,11 +28,12 @@ PROGRAMS = (
     'util-linux', 'bsdutils', 'libc-bin', 'perl-base', 'lua5.4', 'sqlite3', 'make', 'zstd', 'xz-utils', 'gzip', 'bzip2', 'tar',
     'stress-ng', 'python3.13', 'python3.13-minimal', 'libpython3.13-minimal', 'libpython3.13-stdlib',
     'libpython3.13-testsuite', 'media-types', 'tzdata', 'busybox-static', 'libc6-dev', 'linux-libc-dev',
-    'musl', 'musl-dev')
+    'musl', 'musl-dev', 'perl-modules-5.40', 'ed')
 MORE = {'x86_64': ('libipsec-mb2', 'tcc'), 'aarch64': ('tcc',), 'riscv64': ()}
 UNUSED = ('share/doc', 'share/man', 'share/locale', 'share/info', 'share/lintian')
 SOURCES = ('bash', 'busybox')
-VERSION = 1  # of the lists above: what was fetched by another is fetched anew
+UPSTREAM = ('mksh',)  # sources without what Debian adds to them
+VERSION = 2  # of the lists above: what was fetched by another is fetched anew
 
 
 def setup():
@@ -89,16 +90,18 @@ def _compile_modules(usr, runner):
 def fetch_sources():
     if sources().exists():
         return
-    note('fetching the sources of ' + ', '.join(SOURCES))
+    note('fetching the sources of ' + ', '.join(SOURCES + UPSTREAM))
     with _state('x86_64', 'deb-src') as (apt, work):
         apt('apt-get', '-q', '--download-only', 'source', *SOURCES)
-        for name in SOURCES:
+        apt('apt-get', '-q', '--download-only', '--tar-only', 'source', *UPSTREAM)
+        for name in SOURCES + UPSTREAM:
             folder = work / 'unpacked' / name
             with tarfile.open(next(work.glob(name + '_*.orig.tar.*[!c]'))) as members:
                 members.extractall(folder)
             next(folder.iterdir()).rename(work / 'out' / name)
-            with tarfile.open(next(work.glob(name + '_*.debian.tar.*[!c]'))) as members:
-                members.extractall(work / 'out' / name)
+            for debian in work.glob(name + '_*.debian.tar.*[!c]'):
+                with tarfile.open(debian) as members:
+                    members.extractall(work / 'out' / name)
         _keep(work / 'out', sources())
 
 

@@ -76,7 +76,8 @@ def boot(build, arch, suite, scratch, out, seconds):
     add = ['%s:/programs' % HERE, '%s:/suite/bash' % (programs.sources() / 'bash/tests'),
            '%s:/suite/busybox' % (programs.sources() / 'busybox/testsuite'),
            '%s:/suite/busybox.config' % (programs.sources() / 'busybox/debian/config/pkg/static'),
-           '%s:/suite/ash' % (programs.sources() / 'busybox/shell/ash_test')]
+           '%s:/suite/ash' % (programs.sources() / 'busybox/shell/ash_test'),
+           '%s:/suite/mksh' % (programs.sources() / 'mksh')]
     add += ['%s:/suite/bin/%s' % (file, file.name) for file in sorted(scratch.iterdir())]
     initrd = scratch / 'initrd'
     is_long = '1' if os.environ.get('HALCYON_LONG') else ''
