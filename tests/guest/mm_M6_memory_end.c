@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Programs of users take all memory there is, in each way that they have. Then the one that holds most of it
 // is killed, and nobody else: neither who happens to ask for a page just then, nor who was excepted. Root's
-// shell goes on working all the time, and afterwards nothing is lost.
+// shell goes on working all the time, and afterwards nothing is lost. Calls of users may say ENOMEM meanwhile.
 // guest: CPUS 4 MEM 64M
 #include <sys/klog.h>
 #include <sys/prctl.h>
@@ -33,9 +33,9 @@ static pid_t start_user(uid_t uid, void (*run)(void))
 	pid_t child = check_fork();
 	if (child == 0) {
 		setpgid(0, 0);
-		become_user(uid);
 		CHECK_IS(write(ready[1], "r", 1), 1);
 		close(ready[0]), close(ready[1]);
+		become_user(uid);
 		run();
 		for (;;)
 			pause();
@@ -72,32 +72,35 @@ static void take_pages(size_t size)
 {
 	volatile char *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
 				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	CHECK(at != MAP_FAILED);
-	for (size_t i = 0; i < size; i += PAGE)
+	for (size_t i = 0; at != MAP_FAILED && i < size; i += PAGE)
 		at[i] = 1;
 }
 
 static void take_all_pages(void)
 {
 	for (;;)
-		take_pages(MIB);
+		take_pages((size_t)1 << 30);
 }
 
 /** Pages come and go: sooner or later it is this one that finds none. */
 static void take_and_give(void)
 {
 	for (;;) {
-		char *at = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		CHECK(at != MAP_FAILED);
-		for (int i = 0; i < 64; i++)
-			at[i * PAGE] = 1;
-		CHECK_IS(munmap(at, 64 * PAGE), 0);
-		shared->rounds++;
 		while (shared->is_held) {
 			shared->is_still = 1;
 			sleep_ms(1);
 		}
 		shared->is_still = 0;
+		sched_yield();
+		char *at = mmap(NULL, 64 * PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (at == MAP_FAILED) {
+			CHECK_IS(errno, ENOMEM);
+			continue;
+		}
+		for (int i = 0; i < 64; i++)
+			at[i * PAGE] = 1;
+		CHECK_IS(munmap(at, 64 * PAGE), 0);
+		shared->rounds++;
 	}
 }
 
@@ -197,7 +200,10 @@ static void fill_file(const char *name)
 {
 	static char block[65536];
 	int fd = open(name, O_RDWR | O_CREAT | O_EXCL, 0600);
-	CHECK(fd >= 0 && unlink(name) == 0); // the memory is held by the descriptor
+	CHECK(fd >= 0 || errno == ENOMEM);
+	if (fd < 0)
+		return;
+	CHECK_IS(unlink(name), 0); // the memory is held by the descriptor
 	while (write(fd, block, sizeof(block)) > 0)
 		;
 	CHECK(errno == ENOSPC || errno == ENOMEM);
