@@ -101,6 +101,7 @@ struct upcall_resume sched_wake_direct(struct hal_percpu *cpu, struct thread *ne
 	next->sched.stamp = now;
 	store_relaxed(&next->state, THREAD_RUNNING);
 	store_relaxed(&next->on_cpu, 1);
+	hal_explore_point(&cpu->current);
 	__atomic_store_n(&cpu->current, next, __ATOMIC_RELEASE);
 	if (unlikely(!rq->is_slice_soon))
 		runq_arm_soon(rq);

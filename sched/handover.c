@@ -69,6 +69,7 @@ bool sched_take_handed(struct runq *rq)
 	}
 	store_relaxed(&rq->handed, NULL);
 	rq->prev = idle;
+	hal_explore_point(&self->current);
 	__atomic_store_n(&self->current, next, __ATOMIC_RELEASE);
 	// As in switch_begin(). What was set since stays set.
 	if (unlikely(load_relaxed(&next->pending) || load_relaxed(&sched_rt_waiting)))

@@ -111,6 +111,7 @@ static err_t take_down(struct runq *rq, struct cpuset *here, struct cpuset *else
 		       struct cpuset *home)
 {
 	affinity_set(current_thread(), here);
+	hal_explore_point(&sched_online[rq->cpu]);
 	__atomic_store_n(&sched_online[rq->cpu], NULL, __ATOMIC_RELEASE);
 	quiesce_wait();
 	leave_last(rq, elsewhere);
@@ -181,5 +182,6 @@ void hotplug_return(struct runq *rq)
 	fetch_sub_release(&rq->ready_count, OUT_OF_SERVICE);
 	store_relaxed(&rq->idle->sched.rank, 0);
 	spin_unlock(&rq->lock);
+	hal_explore_point(&sched_online[rq->cpu]);
 	__atomic_store_n(&sched_online[rq->cpu], rq, __ATOMIC_RELEASE);
 }

@@ -114,6 +114,7 @@ static inline void locks_held_add(struct thread *self, int change)
 /** The thread on @rq's CPU. It may be replaced at any moment; interrupts off keeps its memory. */
 static inline struct thread *runq_current(struct runq *rq)
 {
+	hal_explore_load(&rq->percpu->current);
 	return __atomic_load_n(&rq->percpu->current, __ATOMIC_ACQUIRE);
 }
 
@@ -131,6 +132,7 @@ static inline bool rank_is_fair(uint32_t rank)
 /** The run queue of @cpu if it takes threads; else NULL. */
 static inline struct runq *online_runq(cpuid_t cpu)
 {
+	hal_explore_load(&sched_online[cpu]);
 	return __atomic_load_n(&sched_online[cpu], __ATOMIC_ACQUIRE);
 }
 

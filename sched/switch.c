@@ -142,6 +142,7 @@ static struct thread *switch_begin(struct thread *prev, enum switch_reason reaso
 		store_relaxed(&next->state, THREAD_RUNNING);
 		store_relaxed(&next->on_cpu, 1);
 		rq->prev = prev;
+		hal_explore_point(&self->current);
 		__atomic_store_n(&self->current, next, __ATOMIC_RELEASE);
 	}
 	struct thread *current = next ? next : prev;
