@@ -4,14 +4,24 @@
 // the first option everywhere; its record of the choices that it had gives the next prefix (depth
 // first, replay from the start).
 //
-// Bounds of preemptions are taken one after the other, so the first failure has the fewest. Three
+// Bounds of preemptions are taken one after the other, so the first failure has the fewest. Five
 // things keep the number of runs small, and none hides a failure within the bound:
 //  - a preemption is tried only before accesses to objects that two CPUs use and one stores to. The
 //    set of those is learnt from random schedules and grows as runs meet more; when it grew, the
 //    bound is begun again;
 //  - a run that reaches a state (lab.c says when two are equal) from which no fewer preemptions
 //    were left before ends there;
-//  - where the CPU cannot go on (it waits, it spins), a switch costs nothing and all are tried.
+//  - where the CPU cannot go on (it waits, it spins), a switch costs nothing and all are tried;
+//  - a preemption is tried only if the step that it puts off (what the CPU does from there to its next
+//    point) races with a step of another CPU (history.c) in some run of those that make it at once.
+//    These were tried before, and are all: were the step put off, and did another CPU do something
+//    that conflicts with it, the first such thing b, then the CPU could as well have been preempted
+//    one point later, and b would have come next there, and raced. If nothing conflicts, then
+//    preempting one point later, which costs no more, leads to the same;
+//  - likewise a preempted CPU is not resumed until another one did what conflicts with that step.
+// Both ask a run that was tried to its end for each that is left out, also where runs ended early at a
+// state seen before: equal states have equal pasts, so the races with what is past are the same.
+// What ends a run counts as a race with the last step of the CPU that ends it.
 #include "explore.h"
 
 #include <stdarg.h>
@@ -22,6 +32,7 @@
 
 #include <hal/console.h>
 
+#include "history.h"
 #include "snapshot.h"
 
 // The sanitizer keeps a memory of its own about the program's, which a snapshot would not bring
@@ -62,6 +73,48 @@ static bool is_visited(uint64_t key, unsigned left)
 	return false;
 }
 
+/** True: @key is new, or there is no room left to know. */
+static bool add_to_set(struct explore_set *set, uint64_t key)
+{
+	uint64_t slot = hash_slot(key) % EXPLORE_SET;
+
+	key |= 1;
+	while (set->keys[slot] && set->keys[slot] != key)
+		slot = (slot + 1) % EXPLORE_SET;
+	if (set->keys[slot])
+		return false;
+	set->is_full = set->count >= EXPLORE_SET / 4 * 3;
+	if (set->is_full)
+		return true;
+	set->keys[slot] = key;
+	set->count++;
+	return true;
+}
+
+/** True, too, if it is not known. */
+static bool is_in_set(const struct explore_set *set, uint64_t key)
+{
+	uint64_t slot = hash_slot(key) % EXPLORE_SET;
+
+	key |= 1;
+	while (set->keys[slot] && set->keys[slot] != key)
+		slot = (slot + 1) % EXPLORE_SET;
+	return set->keys[slot] || set->is_full;
+}
+
+static void clear_set(struct explore_set *set)
+{
+	set->count = 0;
+	set->is_full = false;
+	madvise(set->keys, EXPLORE_SET * sizeof(*set->keys), MADV_REMOVE);
+}
+
+void explore_race(uint64_t hash)
+{
+	if (explore_shared->search == EXPLORE_SEARCH_BOUND)
+		add_to_set(&explore_shared->races, hash);
+}
+
 static uint64_t next_random(void)
 {
 	uint64_t x = explore_shared->random;
@@ -97,23 +150,47 @@ static unsigned choose_replay(const uint32_t *cpus, unsigned n)
 	explore_finish_failed("the replay list does not fit this program");
 }
 
-static unsigned choose_search(unsigned n, bool can_stay)
+/** The options that are worth trying: not to resume a CPU that sleeps, except to let time pass then. */
+static unsigned leave_out_sleepers(const uint32_t *cpus, unsigned n, bool can_stay, uint16_t *options)
+{
+	struct explore_shared *e = explore_shared;
+	bool is_time_left = explore_may_pass_time() && e->preemptions < e->bound;
+	unsigned count = 0;
+
+	for (uint16_t i = 0; i < n; i++) {
+		if ((can_stay && !i) || e->options.is_whole || is_time_left ||
+		    (cpus[i] & EXPLORE_TIME_BIT) || !lab_is_asleep(cpus[i]))
+			options[count++] = i;
+	}
+	return count;
+}
+
+static unsigned choose_search(const uint32_t *cpus, unsigned n, bool can_stay)
 {
 	struct explore_shared *e = explore_shared;
 	unsigned left = e->bound - e->preemptions;
+	uint16_t options[CPUS_MAX + 1];
+	struct explore_choice *choice = &e->trace[e->trace_count];
 
 	if (can_stay && !left)
 		return 0;
+	n = leave_out_sleepers(cpus, n, can_stay, options);
+	if (!n)
+		finish(EXPLORE_PRUNED);
+	if (n == 1)
+		return options[0];
 	if (e->trace_count == EXPLORE_TRACE_MAX)
 		explore_finish_failed("no end: too many choices");
 	if (e->trace_count >= e->prefix_count) {
 		if (is_visited(lab_state_hash() ^ (can_stay ? 0x5555 : 0), left))
 			finish(EXPLORE_PRUNED);
-		e->trace[e->trace_count] = (struct explore_choice){n, 0};
+		*choice = (struct explore_choice){.step = can_stay ? history_hash(cpus[0]) : 0,
+						  .options = (uint16_t)n};
 	}
-	if (e->trace[e->trace_count].options != n)
+	if (choice->options != n)
 		explore_finish_failed("the laboratory: a replay met other options");
-	return e->trace[e->trace_count++].chosen;
+	e->trace_count++;
+	return options[choice->chosen];
 }
 
 unsigned explore_choose(const uint32_t *cpus, unsigned n, bool can_stay, enum lab_kind kind)
@@ -124,10 +201,10 @@ unsigned explore_choose(const uint32_t *cpus, unsigned n, bool can_stay, enum la
 	(void)kind;
 	switch (e->search) {
 	case EXPLORE_SEARCH_BOUND:
-		chosen = choose_search(n, can_stay);
+		chosen = choose_search(cpus, n, can_stay);
 		break;
 	case EXPLORE_SEARCH_SEED:
-		if (!can_stay || next_random() % e->seed_rate == 0)
+		if (n > 1 && (!can_stay || next_random() % e->seed_rate == 0))
 			chosen = next_random() % n;
 		break;
 	case EXPLORE_SEARCH_REPLAY:
@@ -207,6 +284,11 @@ void explore_fail(const char *file, int line, const char *why)
 
 void explore_pass(void)
 {
+	uint64_t hash = lab_end_hash();
+
+	if (explore_shared->options.has_endings && explore_shared->search == EXPLORE_SEARCH_BOUND &&
+	    add_to_set(&explore_shared->endings, hash))
+		explore_shared->endings_sum += hash | 1;
 	finish(EXPLORE_PASSED);
 }
 
@@ -292,7 +374,7 @@ static void run_forked(void)
 		host_die("cannot fork");
 	if (!child) {
 		e->scenario->run(e->scenario);
-		finish(EXPLORE_PASSED);
+		explore_pass();
 	}
 	if (waitpid(child, &status, 0) != child)
 		host_die("a run was lost");
@@ -335,6 +417,14 @@ static bool has_failed(void)
 	return outcome == EXPLORE_FAILED || outcome == EXPLORE_CRASHED;
 }
 
+/** All that comes of making this choice otherwise comes of one further on, too: the step was made in
+ *  every run since the choice was met, and no other CPU did what could have gone before it. */
+static bool is_needless(const struct explore_choice *choice)
+{
+	return choice->step && !is_in_set(&explore_shared->races, choice->step) &&
+	       !explore_shared->options.is_whole;
+}
+
 /** The prefix of the next run in depth-first order. False: that was the last. */
 static bool next_prefix(void)
 {
@@ -342,7 +432,7 @@ static bool next_prefix(void)
 	unsigned i = e->trace_count;
 
 	while (i-- > 0) {
-		if (e->trace[i].chosen + 1 < e->trace[i].options) {
+		if (e->trace[i].chosen + 1 < e->trace[i].options && !is_needless(&e->trace[i])) {
 			e->trace[i].chosen++;
 			e->prefix_count = i + 1;
 			return true;
@@ -361,6 +451,9 @@ again:
 	e->state_count = 0;
 	e->has_grown = false;
 	madvise(e->states, EXPLORE_STATES * sizeof(*e->states), MADV_REMOVE);
+	clear_set(&e->races);
+	clear_set(&e->endings);
+	e->endings_sum = 0;
 	do {
 		run_once();
 		if (has_failed())
@@ -504,7 +597,7 @@ void explore_scenario_run(void)
 	host_asm_switch(&e->start_sp, host_context_frame(top, search_stack, NULL));
 	// Every run comes by here.
 	e->scenario->run(e->scenario);
-	finish(EXPLORE_PASSED);
+	explore_pass();
 }
 
 /** Where a body of explore_run_cpus() runs. */

@@ -10,7 +10,8 @@
 
 #define EXPLORE_TRACE_MAX 65536
 #define EXPLORE_PICKS_MAX 65536
-#define EXPLORE_STATES (1u << 23)
+#define EXPLORE_STATES (1u << 25)
+#define EXPLORE_SET (1u << 24)
 #define EXPLORE_OBJECTS (1u << 16)
 #define EXPLORE_STEPS_MAX 200000
 #define EXPLORE_NAMES_MAX 64
@@ -22,7 +23,15 @@ enum explore_outcome { EXPLORE_PASSED, EXPLORE_PRUNED, EXPLORE_FAILED, EXPLORE_C
 
 /** A place where the token could go to several CPUs, and which of them got it. */
 struct explore_choice {
+	uint64_t step; // that the first option makes; 0 = no CPU can go on here
 	uint16_t options, chosen;
+};
+
+/** Hashes, by open addressing. */
+struct explore_set {
+	uint64_t *keys; // EXPLORE_SET of them; 0 = free
+	unsigned count;
+	bool is_full;
 };
 
 /** The same for a replay in another process: only choices that were not the first option. */
@@ -60,6 +69,8 @@ struct explore_options {
 	uint64_t runs_max;
 	uint64_t first_seed, seeds; // how many seeds after the bounds
 	bool is_seed_only, is_verbose;
+	bool is_whole; // preempt everywhere, resume always
+	bool has_endings; // print how runs ended
 	const char *log; // file that gets the line of result, or NULL
 };
 
@@ -95,6 +106,9 @@ struct explore_shared {
 	char console[8192];
 	_Alignas(64) char stack[1u << 20]; // of the search
 	// Of the bound or the scenario.
+	struct explore_set races; // steps before which a preemption may matter
+	struct explore_set endings; // of runs that passed
+	uint64_t endings_sum;
 	unsigned state_count, object_count;
 	struct explore_object objects[EXPLORE_OBJECTS];
 	struct explore_state *states; // EXPLORE_STATES of them, open addressing

@@ -64,6 +64,8 @@ void hal_timer_init_cpu(void)
 void host_timer_set(uint64_t ticks)
 {
 	host_cpu()->deadline = ticks;
+	if (host_cpu()->lab)
+		lab_timer_set(host_cpu());
 	if (ticks != UINT64_MAX && hal_irq_is_enabled())
 		host_irq_poll();
 }
@@ -139,16 +141,22 @@ void host_irq_take(struct trapframe *tf)
 	upcall_irq_exit(tf);
 }
 
-void host_irq_poll(void)
+bool host_irq_poll(void)
 {
 	struct hal_percpu *self = hal_percpu();
+	bool has_taken = false;
 
-	while (self && self->arch[HOST_IRQ_ON] && host_irq_is_pending(host_cpu())) {
+	if (!self || !self->arch[HOST_IRQ_ON])
+		return false;
+	for (; host_irq_is_pending(host_cpu()); has_taken = true) {
 		self->arch[HOST_IRQ_ON] = 0;
 		host_irq_take(NULL);
 		// The kernel is not preempted by interrupts, so this is the same CPU still.
 		self->arch[HOST_IRQ_ON] = 1;
 	}
+	if (host_cpu()->lab)
+		lab_look(host_cpu());
+	return has_taken;
 }
 
 static void point(const volatile void *object, bool is_store, const void *pc)
@@ -157,7 +165,7 @@ static void point(const volatile void *object, bool is_store, const void *pc)
 
 	if (!cpu)
 		return;
-	if (cpu->lab)
+	if (cpu->lab && object) // a fence is none: memory is sequentially consistent
 		lab_point(cpu, object, is_store, pc);
 	else if (!atomic_load_explicit(&cpu->pending, memory_order_relaxed))
 		return;

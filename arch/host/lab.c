@@ -9,40 +9,40 @@
 // that it read since its last relax. When every CPU waits or has yielded, time passes: to the next
 // deadline if all wait, else by a step that grows, for a spin may wait for the clock.
 //
-// Equal states: each CPU carries a hash of its history, which chains what it did to which object
-// and the hash of the store that it saw there. Two runs in which every CPU has the same hash made
-// the same conflicting accesses in the same order (their happens-before graphs are equal), and
-// hence are in the same state, for between points a CPU is deterministic. Loads commute with loads.
+// A preempted CPU *sleeps* until another CPU does something that conflicts with its next access:
+// were it resumed before, the same would have come of preempting it one access later, which the
+// search has tried already (explore.c).
 #include "lab.h"
 
 #include <string.h>
 
 #include <hal/irqflags.h>
 
+#include "history.h"
 #include "sim.h"
 
 #define LAB_STEPS_MAX 4000000u // a run that takes more does not end
 #define LAB_TIME_STEP_MAX NSEC_PER_MSEC
 #define LAB_IDLE_PASSES_MAX 20000u // all spin: 20 virtual seconds
-#define LAB_OBJECTS 16384 // slots of the table; a power of 2
-#define LAB_TOUCHED 12
+#define LAB_TOUCHED 8u
 
 enum lab_state { LAB_OFF, LAB_READY, LAB_WAITING, LAB_HALTED };
+
+/** A turn of a spin looks at less than LAB_TOUCHED objects. */
+struct lab_touch {
+	const volatile void *object;
+	bool is_outdated; // another CPU stored to it afterwards
+};
 
 struct lab_cpu {
 	struct host_cpu *cpu;
 	struct host_stack stack; // while another CPU has the token
 	enum lab_state state;
 	bool has_yielded;
-	unsigned touched_count; // > LAB_TOUCHED: more than fit
-	const volatile void *touched[LAB_TOUCHED]; // since the last relax
-	uint64_t hash;
-};
-
-/** What was done to an object: the last store, and the loads since, in any order. */
-struct lab_object {
-	const volatile void *address;
-	uint64_t store_hash, load_sum;
+	unsigned touched_count; // since the last relax
+	struct lab_touch touched[LAB_TOUCHED]; // the newest of them, round and round
+	bool is_asleep, is_next_store;
+	const volatile void *next_object; // while asleep: what it will access
 };
 
 static struct {
@@ -54,8 +54,6 @@ static struct {
 	uint64_t steps;
 	uint64_t opportunities; // at which the token could have moved: numbers the choices
 	bool is_exploring;
-	struct lab_object objects[LAB_OBJECTS];
-	unsigned object_count;
 } lab;
 
 bool lab_is_on(void)
@@ -79,8 +77,9 @@ void lab_attach(struct host_cpu *cpu)
 
 	if (!lab_is_on())
 		return;
-	*self = (struct lab_cpu){.cpu = cpu, .state = LAB_READY, .hash = cpu->number + 1};
+	*self = (struct lab_cpu){.cpu = cpu, .state = LAB_READY};
 	cpu->lab = self;
+	history_begin(cpu->number);
 	lab.count = max(lab.count, cpu->number + 1);
 	if (!lab.current) {
 		lab.current = self;
@@ -97,54 +96,31 @@ void lab_start_cpu(struct host_cpu *cpu, uintptr_t sp)
 	cpu->lab->stack.sp = sp;
 }
 
-static uint64_t mix(uint64_t a, uint64_t b)
-{
-	a = (a ^ b) * 0x9e3779b97f4a7c15ull;
-	a ^= a >> 32;
-	a *= 0xd6e8feb86659fd93ull;
-	return a ^ a >> 29;
-}
-
-static struct lab_object *object_of(const volatile void *address)
-{
-	size_t slot = mix((uintptr_t)address, 1) % LAB_OBJECTS;
-
-	while (lab.objects[slot].store_hash && lab.objects[slot].address != address)
-		slot = (slot + 1) % LAB_OBJECTS;
-	if (!lab.objects[slot].store_hash) {
-		if (++lab.object_count > LAB_OBJECTS / 2)
-			host_die("more than %d objects in one run", LAB_OBJECTS / 2);
-		lab.objects[slot] = (struct lab_object){address, mix((uintptr_t)address, 2) | 1, 0};
-	}
-	return &lab.objects[slot];
-}
-
-/** Chain an access into the history of @self. */
-static void note(struct lab_cpu *self, const volatile void *address, bool is_store)
-{
-	struct lab_object *object = object_of(address);
-
-	self->hash = mix(mix(self->hash, (uintptr_t)address), object->store_hash);
-	if (is_store) {
-		self->hash = mix(self->hash, object->load_sum);
-		object->store_hash = self->hash | 1;
-		object->load_sum = 0;
-	} else {
-		object->load_sum += self->hash;
-	}
-}
-
 uint64_t lab_state_hash(void)
 {
-	uint64_t hash = mix(lab.now, lab.current->cpu->number);
+	uint64_t hash = lab.now + lab.current->cpu->number;
 
-	for (unsigned i = 0; i < lab.count; i++)
-		hash = mix(hash, lab.cpus[i].hash + lab.cpus[i].has_yielded);
+	for (unsigned i = 0; i < lab.count; i++) {
+		hash ^= history_hash(i) + lab.cpus[i].has_yielded;
+		hash *= 0x9e3779b97f4a7c15ull;
+		hash ^= hash >> 29;
+	}
 	return hash;
+}
+
+uint64_t lab_end_hash(void)
+{
+	cpuid_t cpu = lab.current->cpu->number;
+
+	// What would come after this step is not seen: let others go before it.
+	history_conflict(cpu);
+	return history_hash(cpu);
 }
 
 void lab_explore_begin(void)
 {
+	if (lab.count > HISTORY_CPUS)
+		host_die("a scenario has %d CPUs at most", HISTORY_CPUS);
 	lab.is_exploring = true;
 	lab.steps = lab.opportunities = 0;
 }
@@ -204,6 +180,22 @@ static struct lab_cpu *next_timer(void)
 	return first;
 }
 
+/** To @now, as it concerns @cpu. */
+static void let_time_pass(uint64_t now, const struct lab_cpu *cpu)
+{
+	lab.now = now;
+	if (!lab.is_exploring)
+		return;
+	explore_step(cpu->cpu->number, LAB_TIME, NULL, NULL);
+	// Anybody may look at the clock: no step commutes with this.
+	for (unsigned i = 0; i < lab.count; i++) {
+		lab.cpus[i].is_asleep = false;
+		if (explore_may_pass_time())
+			history_conflict(i);
+	}
+	history_time(now);
+}
+
 /** Nobody can run but CPUs that spin: the clock is all that still changes. */
 static void pass_time(void)
 {
@@ -223,9 +215,7 @@ static void pass_time(void)
 	}
 	if (to == UINT64_MAX)
 		explore_finish_failed("deadlock: every CPU waits and no timer is armed");
-	lab.now = to;
-	if (lab.is_exploring)
-		explore_step(lab.current->cpu->number, LAB_TIME, NULL, NULL);
+	let_time_pass(to, lab.current);
 }
 
 /** All CPUs but the current one that may take the token, from the next number on. */
@@ -251,7 +241,7 @@ static void count_step(void)
 /** The current CPU cannot go on: somebody else does, or itself after time has passed. */
 static void pass_on(enum lab_kind kind)
 {
-	uint32_t options[CPUS_MAX];
+	uint32_t options[CPUS_MAX + 1];
 	struct lab_cpu *self = lab.current;
 	unsigned n, chosen = 0;
 
@@ -262,50 +252,79 @@ static void pass_on(enum lab_kind kind)
 			return;
 		pass_time();
 	}
-	if (n > 1 && lab.is_exploring)
+	if (kind == LAB_RELAX && !self->has_yielded)
+		options[n++] = self->cpu->number; // what it spins on may have changed
+	if (lab.is_exploring)
 		chosen = explore_choose(options, n, false, kind);
 	give_token(&lab.cpus[options[chosen]]);
 }
 
 /** Let the token move before an access that the current CPU could make at once. */
-static void preempt(enum lab_kind kind)
+static void preempt(enum lab_kind kind, const volatile void *object)
 {
-	uint32_t options[CPUS_MAX + 1] = {lab.current->cpu->number};
-	struct lab_cpu *timer;
+	struct lab_cpu *self = lab.current;
+	uint32_t options[CPUS_MAX + 1] = {self->cpu->number};
+	struct lab_cpu *timer, *to;
 	unsigned n = others(options, 1), chosen;
 
-	if (explore_may_pass_time()) {
-		timer = next_timer();
+	for (;; n = 1) { // resumed: whoever else could go on could have done so instead, but not time
+		timer = explore_may_pass_time() ? next_timer() : NULL;
 		if (timer && timer->cpu->deadline > lab.now)
 			options[n++] = timer->cpu->number | EXPLORE_TIME_BIT;
-	}
-	if (n == 1)
-		return;
-	chosen = explore_choose(options, n, true, kind);
-	if (options[chosen] & EXPLORE_TIME_BIT) {
-		timer = &lab.cpus[options[chosen] & ~EXPLORE_TIME_BIT];
-		lab.now = timer->cpu->deadline;
-		explore_step(timer->cpu->number, LAB_TIME, NULL, NULL);
-		give_token(timer);
-	} else {
-		give_token(&lab.cpus[options[chosen]]);
+		chosen = n > 1 ? explore_choose(options, n, true, kind) : 0;
+		if (!chosen)
+			return;
+		self->is_asleep = true;
+		self->is_next_store = kind == LAB_STORE;
+		self->next_object = object;
+		to = &lab.cpus[options[chosen] & ~EXPLORE_TIME_BIT];
+		if (options[chosen] & EXPLORE_TIME_BIT)
+			let_time_pass(to->cpu->deadline, to);
+		give_token(to);
+		self->is_asleep = false;
 	}
 }
 
-/** A store ends the yield of those who spin on @object. */
-static void end_yields(const struct lab_cpu *self, const volatile void *object)
+bool lab_is_asleep(cpuid_t cpu)
+{
+	return lab.cpus[cpu].is_asleep;
+}
+
+/** @c has another turn if it read @object in the last one. */
+static void note_stored(struct lab_cpu *c, const volatile void *object)
+{
+	for (unsigned i = 0; i < min(c->touched_count, LAB_TOUCHED); i++) {
+		if (c->touched[i].object == object) {
+			c->touched[i].is_outdated = true;
+			c->has_yielded = false;
+		}
+	}
+	if (!c->touched_count)
+		c->has_yielded = false; // it looks at something that is not seen here
+}
+
+static bool is_outdated(const struct lab_cpu *c)
+{
+	for (unsigned i = 0; i < min(c->touched_count, LAB_TOUCHED); i++) {
+		if (c->touched[i].is_outdated)
+			return true;
+	}
+	return false;
+}
+
+/** What the others make of an access: who spins on @object goes on, who waits to access it may. */
+static void tell_others(const struct lab_cpu *self, const volatile void *object, bool is_store)
 {
 	for (unsigned i = 0; i < lab.count; i++) {
 		struct lab_cpu *c = &lab.cpus[i];
 
-		if (!c->has_yielded || c == self)
+		if (c == self)
 			continue;
-		if (c->touched_count > LAB_TOUCHED || !c->touched_count)
-			c->has_yielded = false;
-		for (unsigned k = 0; k < min(c->touched_count, (unsigned)LAB_TOUCHED); k++) {
-			if (c->touched[k] == object)
-				c->has_yielded = false;
-		}
+		if (is_store)
+			note_stored(c, object);
+		if ((object == c->next_object && (is_store || c->is_next_store)) ||
+		    (is_store && object == &c->cpu->pending))
+			c->is_asleep = false;
 	}
 }
 
@@ -315,22 +334,23 @@ void lab_point(struct host_cpu *cpu, const volatile void *object, bool is_store,
 
 	if (is_simulation())
 		return;
-	count_step();
+	do {
+		count_step();
+		lab.opportunities += lab.is_exploring;
+		if (lab.is_exploring && explore_is_shared(cpu->number, object, is_store)) {
+			preempt(is_store ? LAB_STORE : LAB_LOAD, object);
+			history_step(cpu->number);
+		}
+	} while (host_irq_poll()); // an interrupt came before the access
 	if (lab.is_exploring) {
-		lab.opportunities++;
-		if (explore_is_shared(cpu->number, object, is_store))
-			preempt(is_store ? LAB_STORE : LAB_LOAD);
 		explore_step(cpu->number, is_store ? LAB_STORE : LAB_LOAD, object, pc);
-		note(self, object, is_store);
+		history_access(cpu->number, object, is_store);
 	}
-	if (self->touched_count < LAB_TOUCHED)
-		self->touched[self->touched_count] = object;
-	if (self->touched_count <= LAB_TOUCHED)
-		self->touched_count++;
+	self->touched[self->touched_count++ % LAB_TOUCHED] = (struct lab_touch){object, false};
+	tell_others(self, object, is_store);
 	if (is_store) {
 		lab.time_step = 0;
 		lab.idle_passes = 0;
-		end_yields(self, object);
 	}
 }
 
@@ -338,10 +358,30 @@ void lab_interrupt(struct host_cpu *cpu)
 {
 	struct host_cpu *self = host_cpu();
 
-	if (is_simulation())
+	if (is_simulation()) {
 		sim_interrupt(cpu);
-	else if (self)
+	} else if (self) {
 		lab_point(self, &cpu->pending, true, __builtin_return_address(0));
+		if (lab.is_exploring && self != cpu)
+			history_interrupt(self->number, cpu->number);
+	}
+}
+
+void lab_look(struct host_cpu *cpu)
+{
+	if (!lab.is_exploring)
+		return;
+	history_look(cpu->number);
+	// Who is about to interrupt it would have been seen.
+	for (unsigned i = 0; i < lab.count; i++)
+		lab.cpus[i].is_asleep &= lab.cpus[i].next_object != &cpu->pending;
+}
+
+void lab_timer_set(struct host_cpu *cpu)
+{
+	// Time may pass to the old deadline, or to the new one.
+	if (lab.is_exploring && explore_may_pass_time())
+		history_conflict(cpu->number);
 }
 
 void lab_relax(struct host_cpu *cpu)
@@ -354,7 +394,7 @@ void lab_relax(struct host_cpu *cpu)
 	}
 	if (lab.is_exploring)
 		explore_step(cpu->number, LAB_RELAX, NULL, __builtin_return_address(0));
-	self->has_yielded = true;
+	self->has_yielded = !is_outdated(self);
 	pass_on(LAB_RELAX);
 	self->has_yielded = false;
 	self->touched_count = 0;
@@ -370,7 +410,8 @@ void lab_wait(struct host_cpu *cpu)
 	}
 	if (lab.is_exploring) {
 		explore_step(cpu->number, LAB_WAIT, NULL, __builtin_return_address(0));
-		note(self, &cpu->pending, false);
+		history_access(cpu->number, &cpu->pending, false);
+		lab_look(cpu);
 	}
 	while (!host_irq_is_pending(cpu)) {
 		self->state = LAB_WAITING;

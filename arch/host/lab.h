@@ -31,6 +31,10 @@ void lab_pass_token(cpuid_t cpu);
 void lab_set_clock(uint64_t now);
 /** The pending word of @cpu is written or taken. */
 void lab_interrupt(struct host_cpu *cpu);
+/** @cpu, which runs, looks for interrupts. */
+void lab_look(struct host_cpu *cpu);
+/** @cpu, which runs, has another deadline. */
+void lab_timer_set(struct host_cpu *cpu);
 /** The run is over with @status of host_exit(). */
 noreturn_fn void lab_end(unsigned status);
 
@@ -42,6 +46,10 @@ void lab_explore_begin(void);
 
 /** Hash of the present state: equal for runs that order conflicting points alike. */
 uint64_t lab_state_hash(void);
+/** The run ends here: what it did in all, equal for such runs. */
+uint64_t lab_end_hash(void);
+/** Nothing has happened since @cpu was preempted that its next access conflicts with. */
+bool lab_is_asleep(cpuid_t cpu);
 
 // explore.c, called by lab.c while exploring
 /** Which of @n options: @option_cpus[i] runs next. With @can_stay option 0 is the CPU that runs,

@@ -4,6 +4,7 @@
 // step.
 #include "explore.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -109,6 +110,9 @@ void explore_report(bool failed, bool is_long)
 	bool is_replay = !e->runs_max;
 
 	print_result(stdout, failed);
+	if (e->options.has_endings)
+		printf("# %u endings, sum %016llx\n", e->endings.count,
+		       (unsigned long long)e->endings_sum);
 	if (e->options.log)
 		log_result(failed);
 	if (failed)
@@ -161,6 +165,8 @@ static noreturn_fn void run_scenario(const struct explore_scenario *scenario,
 	struct explore_shared *e = shared_memory(sizeof(*e));
 
 	e->states = shared_memory(EXPLORE_STATES * sizeof(*e->states));
+	e->races.keys = shared_memory(EXPLORE_SET * sizeof(*e->races.keys));
+	e->endings.keys = shared_memory(EXPLORE_SET * sizeof(*e->endings.keys));
 	e->scenario = scenario;
 	e->options = *options;
 	explore_shared = e;
@@ -204,6 +210,10 @@ static const char *parse_options(int argc, char **argv, struct explore_options *
 			o->is_seed_only = true;
 		else if (strcmp(argv[i], "--verbose") == 0)
 			o->is_verbose = true;
+		else if (strcmp(argv[i], "--whole") == 0)
+			o->is_whole = true;
+		else if (strcmp(argv[i], "--endings") == 0)
+			o->has_endings = true;
 		else if (argv[i][0] == '-')
 			host_die("explore: unknown option %s", argv[i]);
 		else
@@ -227,8 +237,11 @@ int explore_main(int argc, char **argv)
 	const char *replay = NULL;
 	const char *filter = parse_options(argc, argv, &options, &replay);
 	bool is_exact = is_scenario(filter);
+	const bool is_long = getenv("HALCYON_LONG");
 	unsigned count = 0, bad = 0;
 
+	if (is_long)
+		options.runs_max = UINT64_MAX;
 #ifdef HOST_THREAD_SANITIZER
 	host_die("explore: not with the thread sanitizer, which follows neither fork nor snapshot");
 #endif

@@ -175,21 +175,21 @@ EXPLORE(mutant_free_while_used, .run = explore_run_threads, .cpus = 2, .bodies =
 
 /** A timer's memory may go as soon as timer_cancel_sync() is back. */
 static struct timer timer;
-static uint32_t is_gone;
+static _Atomic uint32_t is_gone;
 static _Atomic uint32_t fired;
 
 static void on_timer(struct timer *self)
 {
 	(void)self;
-	EXPLORE_EXPECT(!is_gone);
+	EXPLORE_EXPECT(!load_relaxed(&is_gone));
 	store_relaxed(&fired, 1);
-	EXPLORE_EXPECT(!is_gone);
+	EXPLORE_EXPECT(!load_relaxed(&is_gone));
 }
 
 static void timer_setup(void)
 {
 	setup();
-	is_gone = 0;
+	atomic_init(&is_gone, 0);
 	atomic_init(&fired, 0);
 	timer_init(&timer, on_timer);
 	explore_name(&fired, "fired");
@@ -207,7 +207,7 @@ static void timer_body(unsigned self)
 	while (!load_acquire(&turns))
 		hal_cpu_relax();
 	timer_cancel_sync(&timer);
-	is_gone = 1;
+	store_relaxed(&is_gone, 1);
 }
 
 EXPLORE(kernel_timer_cancel_sync, .run = explore_run_threads, .cpus = 2, .bodies = 2, .bound = 2,
@@ -223,7 +223,7 @@ static void mutant_timer_body(unsigned self)
 	while (!load_acquire(&turns))
 		hal_cpu_relax();
 	timer_cancel(&timer);
-	is_gone = 1;
+	store_relaxed(&is_gone, 1);
 }
 
 EXPLORE(mutant_timer_freed_while_running, .run = explore_run_threads, .cpus = 2, .bodies = 2,

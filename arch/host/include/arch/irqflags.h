@@ -4,8 +4,8 @@
 
 #include <hal/percpu.h>
 
-/** Deliver what is pending on this CPU. Interrupts are on. */
-void host_irq_poll(void);
+/** Deliver what is pending on this CPU, if interrupts are on. True: something was. */
+bool host_irq_poll(void);
 
 static inline bool hal_irq_is_enabled(void)
 {
