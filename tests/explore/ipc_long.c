@@ -6,6 +6,7 @@
 
 #include "../../ipc/internal.h"
 
+#include <hal/cpu.h>
 #include <object/fdtable.h>
 #include <sched/sched.h>
 #include <uapi/errno.h>
@@ -21,6 +22,7 @@ static struct outcome {
 } client, server, answer;
 
 static unsigned target; // of the interrupt
+static _Atomic uint32_t has_begun; // the call: from here on nothing but the call sees an interrupt
 
 static void record(struct outcome *outcome, const struct host_call *call)
 {
@@ -62,6 +64,7 @@ static void body(unsigned self)
 	operate(&unused, self, IPC_REPLY, true); // to nobody: from now on the thread has room for a block
 	for (unsigned i = 0; i < BYTES; i++)
 		explore_user_memory(self)[MESSAGE + i] = (char)(i + 1);
+	store_release(&has_begun, 1);
 	operate(&client, self, IPC_CALL, true);
 }
 
@@ -108,6 +111,7 @@ static void unmap_it(void *unused)
 static void setup_with(void (*event)(void *))
 {
 	client = server = answer = (struct outcome){0};
+	atomic_init(&has_begun, 0);
 	explore_with_memory();
 	explore_beside(event);
 }
@@ -142,3 +146,43 @@ EXPLORE(ipc_I7_long_call_or_interrupted_caller, .run = explore_run_users_togethe
 	.bound = 2, .setup = setup_interrupt_caller, .body = body, .check = check);
 EXPLORE(ipc_I7_long_call_or_unmap, .run = explore_run_users_together, .cpus = 2, .bodies = 2, .bound = 2,
 	.setup = setup_unmap, .body = body, .check = check);
+
+// ---- nobody answers -------------------------------------------------------------------------------
+
+/** The server keeps the right to answer until the end: only the interrupt ends a call that it took. */
+static void keeping_body(unsigned self)
+{
+	struct host_call save = {.nr = IPC_REPLY_SAVE};
+
+	if (self == 1) {
+		body(self);
+		return;
+	}
+	operate(&server, self, IPC_RECV, false);
+	if (server.status)
+		return;
+	answer.status = host_syscall(&save);
+	operate(&server, self, IPC_RECV, false);
+}
+
+static void interrupt_call(void *unused)
+{
+	while (!load_acquire(&has_begun))
+		hal_cpu_relax();
+	interrupt_it(unused);
+}
+
+static void setup_interrupt_call(void)
+{
+	target = 1;
+	setup_with(interrupt_call);
+}
+
+static void check_kept(void)
+{
+	EXPLORE_EXPECT(client.ends == 1 && client.status < 0 && server.status == -EBADF);
+	EXPLORE_EXPECT(!explore_user_thread(1)->ipc.args);
+}
+
+EXPLORE(ipc_I7_long_call_interrupted_only, .run = explore_run_users_together, .cpus = 2, .bodies = 2,
+	.bound = 2, .setup = setup_interrupt_call, .body = keeping_body, .check = check_kept);
