@@ -267,7 +267,7 @@ static void preempt(enum lab_kind kind, const volatile void *object)
 	struct lab_cpu *timer, *to;
 	unsigned n = others(options, 1), chosen;
 
-	for (;; n = 1) { // resumed: whoever else could go on could have done so instead, but not time
+	for (;; n = 1, lab.opportunities++) { // resumed: whoever else could go on could have done so instead, but not time
 		timer = explore_may_pass_time() ? next_timer() : NULL;
 		if (timer && timer->cpu->deadline > lab.now)
 			options[n++] = timer->cpu->number | EXPLORE_TIME_BIT;
