@@ -26,7 +26,7 @@ target_compile_definitions(kernel_flags INTERFACE
 	CONFIG_KASAN=${CONFIG_KASAN} $<$<COMPILE_LANGUAGE:ASM>:__ASSEMBLY__=1>)
 target_include_directories(kernel_flags INTERFACE ${PROJECT_BINARY_DIR}/generated)
 target_compile_options(kernel_flags INTERFACE
-	-g -O2 -Wall -Wextra
+	-g $<IF:$<BOOL:${CONFIG_HOST}>,-O2,-Os> -Wall -Wextra
 	$<$<BOOL:${HALCYON_WERROR}>:-Werror>
 	$<$<COMPILE_LANGUAGE:C>:-std=gnu17 -fno-strict-aliasing -fno-common>
 	$<$<NOT:$<BOOL:$<TARGET_PROPERTY:HALCYON_HOSTED>>>:-ffreestanding>
@@ -130,5 +130,5 @@ function(halcyon_free_registers)
 	foreach(register ${free_${HALCYON_ARCH}})
 		list(APPEND options -fcall-used-${register})
 	endforeach()
-	set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS "${options}")
+	set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS ${options})
 endfunction()

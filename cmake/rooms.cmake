@@ -3,21 +3,22 @@
 # upward include does not compile.
 #
 #   halcyon_room(NAME sched [DEPS kernel mm_alloc] [PART_DIRS ipc/part …] [SUBDIRS a b]
-#                [EXCLUDE file.c …] [SOURCES file …] [COLD regex])
+#                [EXCLUDE file.c …] [SOURCES file …] [HOT regex])
 #
 # Makes, from the current source folder:
 #   NAME_headers   interface: include/ of this room and, through DEPS, of every room below
 #   NAME           object library of *.c and *.S (and tests/*.c in a build with tests);
 #                  an interface without sources while the folder has none
 # PART_DIRS are folders, from the top of the tree, of the `part.h` files that struct thread embeds.
-# SUBDIRS are folders whose sources belong to this room too. SOURCES adds, EXCLUDE takes away. COLD
-# matches the names, without .c, of files of images that should rather be small than fast.
+# SUBDIRS are folders whose sources belong to this room too. SOURCES adds, EXCLUDE takes away. Images
+# are compiled to be small; HOT matches the names, without .c, of files on the paths that `./halcyon bench` counts,
+# which are compiled to be fast.
 
 set_property(GLOBAL PROPERTY HALCYON_ROOMS "")
 set_property(GLOBAL PROPERTY HALCYON_TEST_FILES "")
 
 function(halcyon_room)
-	cmake_parse_arguments(R "" "NAME;COLD" "DEPS;PART_DIRS;SUBDIRS;EXCLUDE;SOURCES" ${ARGN})
+	cmake_parse_arguments(R "" "NAME;HOT" "DEPS;PART_DIRS;SUBDIRS;EXCLUDE;SOURCES" ${ARGN})
 	set(dir ${CMAKE_CURRENT_SOURCE_DIR})
 
 	add_library(${R_NAME}_headers INTERFACE)
@@ -52,8 +53,8 @@ function(halcyon_room)
 	endif()
 	add_library(${R_NAME} OBJECT ${sources})
 	foreach(file IN LISTS sources)
-		if(NOT CONFIG_HOST AND R_COLD AND file MATCHES "/(${R_COLD})\\.c$")
-			set_property(SOURCE ${file} APPEND PROPERTY COMPILE_OPTIONS -Os)
+		if(NOT CONFIG_HOST AND R_HOT AND file MATCHES "/(${R_HOT})\\.c$")
+			set_property(SOURCE ${file} APPEND PROPERTY COMPILE_OPTIONS -O2)
 		endif()
 	endforeach()
 	target_link_libraries(${R_NAME} PRIVATE ${R_NAME}_headers kernel_flags)
