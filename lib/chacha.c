@@ -31,25 +31,29 @@ static always_inline uint32_t rotl(uint32_t x, unsigned n)
 	return x << n | x >> (32 - n);
 }
 
-static always_inline void quarter_round(uint32_t *x, unsigned a, unsigned b, unsigned c, unsigned d)
+static always_inline void quarter_round(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t *d)
 {
-	x[a] += x[b], x[d] = rotl(x[d] ^ x[a], 16);
-	x[c] += x[d], x[b] = rotl(x[b] ^ x[c], 12);
-	x[a] += x[b], x[d] = rotl(x[d] ^ x[a], 8);
-	x[c] += x[d], x[b] = rotl(x[b] ^ x[c], 7);
+	*a += *b, *d = rotl(*d ^ *a, 16);
+	*c += *d, *b = rotl(*b ^ *c, 12);
+	*a += *b, *d = rotl(*d ^ *a, 8);
+	*c += *d, *b = rotl(*b ^ *c, 7);
 }
 
 void chacha_block(struct chacha *c, uint8_t *out)
 {
-	uint32_t x[16];
+	struct chacha s = *c;
+	uint32_t *x = s.words;
 
-	for (unsigned i = 0; i < 16; i++)
-		x[i] = c->words[i];
+	// Written out: with constant indices the state stays in registers.
 	for (unsigned round = 0; round < 20; round += 2) {
-		for (unsigned i = 0; i < 4; i++)
-			quarter_round(x, i, 4 + i, 8 + i, 12 + i);
-		for (unsigned i = 0; i < 4; i++)
-			quarter_round(x, i, 4 + (i + 1) % 4, 8 + (i + 2) % 4, 12 + (i + 3) % 4);
+		quarter_round(&x[0], &x[4], &x[8], &x[12]);
+		quarter_round(&x[1], &x[5], &x[9], &x[13]);
+		quarter_round(&x[2], &x[6], &x[10], &x[14]);
+		quarter_round(&x[3], &x[7], &x[11], &x[15]);
+		quarter_round(&x[0], &x[5], &x[10], &x[15]);
+		quarter_round(&x[1], &x[6], &x[11], &x[12]);
+		quarter_round(&x[2], &x[7], &x[8], &x[13]);
+		quarter_round(&x[3], &x[4], &x[9], &x[14]);
 	}
 	for (unsigned i = 0; i < 16; i++)
 		store_le32(out + 4 * i, x[i] + c->words[i]);
