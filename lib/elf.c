@@ -41,18 +41,21 @@ err_t elf_check(const void *head, size_t len, uint16_t machine)
 
 err_t elf_phdr(const void *head, size_t len, unsigned index, struct elf64_phdr *out)
 {
-	struct elf64_ehdr eh;
-	uint64_t begin, end;
+	const uint8_t *bytes = head;
+	uint64_t phoff, begin, end;
+	uint16_t phnum;
 
-	if (len < sizeof(eh))
+	if (len < sizeof(struct elf64_ehdr))
 		return -ENOEXEC;
-	elf_ehdr(head, &eh);
-	if (index >= eh.e_phnum)
+	// Called for each header: of the file's own, only the two fields that it needs.
+	memcpy(&phoff, bytes + offsetof(struct elf64_ehdr, e_phoff), sizeof(phoff));
+	memcpy(&phnum, bytes + offsetof(struct elf64_ehdr, e_phnum), sizeof(phnum));
+	if (index >= phnum)
 		return -ENOENT;
-	if (__builtin_add_overflow(eh.e_phoff, (uint64_t)index * sizeof(*out), &begin) ||
+	if (__builtin_add_overflow(phoff, (uint64_t)index * sizeof(*out), &begin) ||
 	    __builtin_add_overflow(begin, sizeof(*out), &end) || end > len)
 		return -ENOEXEC;
-	memcpy(out, (const uint8_t *)head + begin, sizeof(*out));
+	memcpy(out, bytes + begin, sizeof(*out));
 	return 0;
 }
 
