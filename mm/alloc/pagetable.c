@@ -345,6 +345,9 @@ void pagetable_free_range(struct pagetable *pt, vaddr_t va, vaddr_t end)
 
 void pagetable_free_below(struct pagetable *pt, vaddr_t va, vaddr_t end, vaddr_t ceiling)
 {
+	// The lowest table reaches beyond the ceiling, so those above it do: the usual case of neighbours.
+	if ((va | (PAGETABLE_SPAN - 1)) >= ceiling)
+		return;
 	pagetable_free_chain(detach_tables(pt, pt->root, hal_pte_levels() - 1, va, end, 0, ceiling,
 					   NULL));
 }
