@@ -46,19 +46,6 @@ static err_t map(struct mm_space *space, vaddr_t start, vaddr_t end, unsigned pr
 	return start < end ? mm_map(space, &request, &addr) : 0;
 }
 
-static err_t zero_tail(struct mm_space *space, vaddr_t from, vaddr_t to)
-{
-	static const char zeros[256];
-	while (from < to) {
-		size_t n = min(to - from, sizeof(zeros));
-		err_t err = mm_space_write(space, from, zeros, n);
-		if (err)
-			return err;
-		from += n;
-	}
-	return 0;
-}
-
 /** One PT_LOAD: pages of the file, then zeros. */
 static err_t map_segment(struct mm_space *space, struct elf_file *elf, const struct elf64_phdr *ph,
 			 struct mm_object *object)
@@ -78,7 +65,7 @@ static err_t map_segment(struct mm_space *space, struct elf_file *elf, const str
 	// The rest of the last page of the file holds what follows there: zero it if it is memory, up to the
 	// page's end, for loaders allocate from there.
 	if (!err && ph->p_memsz > ph->p_filesz && (prot & HAL_PROT_WRITE) && ph->p_filesz)
-		err = zero_tail(space, file_end, file_pages);
+		err = mm_space_zero(space, file_end, file_pages - file_end);
 	elf->end = max(elf->end, end);
 	if (prot & HAL_PROT_EXEC) {
 		elf->code_start = elf->code_end ? min(elf->code_start, start) : start;

@@ -231,24 +231,47 @@ static bool is_executable(struct mm_space *space, vaddr_t addr)
 	return is_exec;
 }
 
-err_t mm_space_write(struct mm_space *space, vaddr_t addr, const void *buf, size_t len)
+/** Write @len bytes at @addr, within one page: those at @buf, zeros where it is NULL. */
+static err_t write_page(struct mm_space *space, vaddr_t addr, const void *buf, size_t len)
 {
-	for (size_t part; len > 0; addr += part, buf = (const char *)buf + part, len -= part) {
+	bool is_there;
+	do {
 		struct frame *frame;
 		err_t err = mm_space_pin(space, addr, true, &frame);
 		if (err)
 			return err;
 		char *to = (char *)frame_direct(frame) + addr % HAL_PAGE_SIZE;
-		part = in_page(addr, len);
-		memcpy(to, buf, part);
+		if (buf)
+			memcpy(to, buf, len);
+		else
+			memset(to, 0, len);
 		frame_written(frame);
 		if (is_executable(space, addr))
-			hal_cache_sync_code(to, part);
-		if (!is_mapped_to(space, addr, frame))
-			part = 0; // once more
+			hal_cache_sync_code(to, len);
+		is_there = is_mapped_to(space, addr, frame);
 		frame_put(frame);
-	}
+	} while (!is_there); // once more
 	return 0;
+}
+
+err_t mm_space_write(struct mm_space *space, vaddr_t addr, const void *buf, size_t len)
+{
+	err_t err = 0;
+	for (size_t part; !err && len > 0; addr += part, buf = (const char *)buf + part, len -= part) {
+		part = in_page(addr, len);
+		err = write_page(space, addr, buf, part);
+	}
+	return err;
+}
+
+err_t mm_space_zero(struct mm_space *space, vaddr_t addr, size_t len)
+{
+	err_t err = 0;
+	for (size_t part; !err && len > 0; addr += part, len -= part) {
+		part = in_page(addr, len);
+		err = write_page(space, addr, NULL, part);
+	}
+	return err;
 }
 
 /** The two directions differ in one call each. */

@@ -202,6 +202,7 @@ bool mm_area_next(struct mm_space *space, vaddr_t addr, struct mm_area_info *inf
 /** Read or write another space's memory (exec's stack, /proc/PID/mem): faults pages in. */
 must_check err_t mm_space_read(struct mm_space *space, vaddr_t addr, void *buf, size_t len);
 must_check err_t mm_space_write(struct mm_space *space, vaddr_t addr, const void *buf, size_t len);
+must_check err_t mm_space_zero(struct mm_space *space, vaddr_t addr, size_t len);
 
 /** Hold the page of @addr, faulted in for reading (@is_write: for writing, not shared copy-on-write),
  *  by a reference to its frame: for copies through the direct map. May sleep. The page may be unmapped
