@@ -317,6 +317,45 @@ TEST(mm, many_sparse_pages_leave_no_tables)
 	t_books_close(&books);
 }
 
+TEST(mm, zeroing_keeps_what_stands_around)
+{
+	struct t_books books = t_books_open();
+	struct mm_space *space = mm_space_create();
+	EXPECT(space);
+	vaddr_t base = t_map(space, 0, 4 * PAGE, RW);
+	EXPECT(base);
+	for (vaddr_t at = base; at < base + 3 * PAGE; at += 4)
+		EXPECT_EQ(t_store(space, at, 0x11223344), 0);
+	// From the middle of a page over a whole one into the middle of a third.
+	EXPECT_EQ(mm_space_zero(space, base + PAGE / 2 + 1, 2 * PAGE), 0);
+	EXPECT_EQ(t_get(space, base + PAGE / 2), 0x44);
+	EXPECT_EQ(t_get(space, base + 5 * PAGE / 2), 0x11223300);
+	for (vaddr_t at = base + PAGE / 2 + 4; at < base + 5 * PAGE / 2; at += 4)
+		EXPECT_EQ(t_get(space, at), 0);
+	EXPECT_EQ(t_get(space, base + PAGE / 2 - 4), 0x11223344);
+	EXPECT_EQ(t_get(space, base + 5 * PAGE / 2 + 4), 0x11223344);
+	EXPECT_EQ(mm_space_zero(space, base + 3 * PAGE, 0), 0);
+	EXPECT_EQ(mm_space_zero(space, base + 3 * PAGE, PAGE + 1), -EFAULT);
+	mm_space_put(space);
+	t_books_close(&books);
+}
+
+// Areas whose leaf table is the next one's too, and not: all tables go with the space.
+TEST(mm, tables_of_neighbours_go_with_the_last)
+{
+	static const unsigned spans[] = {8, 8, 9, 11, 600, 600, 601};
+	struct t_books books = t_books_open();
+	struct mm_space *space = mm_space_create();
+	EXPECT(space);
+	for (unsigned i = 0; i < sizeof(spans) / sizeof(spans[0]); i++) {
+		vaddr_t at = spans[i] * PAGETABLE_SPAN + 2 * i * PAGE;
+		EXPECT_EQ(t_map(space, at, PAGE, RW), at);
+		EXPECT_EQ(t_store(space, at, 1), 0);
+	}
+	mm_space_put(space);
+	t_books_close(&books);
+}
+
 TEST(mm, futex_keys_name_the_word)
 {
 	struct mm_object *shared = mm_object_create_anon(4);
