@@ -149,7 +149,7 @@ void process_unlink_locked(struct process *process)
 	list_remove(&process->sibling);
 	pgrp_leave_locked(process);
 	session_leave_locked(process);
-	process->parent = NULL;
+	process_set_parent_locked(process, NULL);
 }
 
 void process_forget(struct process *process)
@@ -186,7 +186,7 @@ static void reparent_children(struct process *process, struct list *gone)
 	while ((child = list_first_entry(&process->children, struct process, sibling))) {
 		list_remove(&child->sibling);
 		list_push_back(&reaper->children, &child->sibling);
-		child->parent = reaper;
+		process_set_parent_locked(child, reaper);
 		child->exit_signal = SIGCHLD;
 		if (child->pdeath_signal) {
 			struct siginfo info = {.signo = (int)child->pdeath_signal, .pid = process->pid};

@@ -183,7 +183,7 @@ static err_t publish(struct thread *child, struct process *process, uint64_t fla
 		process->thread_count = process->living = 1;
 		process->leader = child;
 		process->counted = mm_count_faults(child->mm.space); // perhaps the parent's
-		process->parent = flags & CLONE_PARENT ? self->parent : self;
+		process_set_parent_locked(process, flags & CLONE_PARENT ? self->parent : self);
 		if (flags & CLONE_PARENT) // not for the caller to choose: it is another's child
 			process->exit_signal = self->exit_signal;
 		session_join_locked(process, self->sid);

@@ -53,6 +53,12 @@ extern struct process *proc_init_process; // PID 1
 /** Of one user or in all: counted at fork and reap. */
 must_check err_t process_count_inc(void);
 void process_count_dec(void);
+/** Tree lock; @parent may be NULL. */
+static inline void process_set_parent_locked(struct process *process, struct process *parent)
+{
+	process->parent = parent;
+	store_relaxed(&process->ppid, parent ? parent->pid : 0);
+}
 struct sighand *sighand_create(void);
 struct sighand *sighand_copy(struct sighand *from);
 /** @fresh, all defaults, ignores what @from ignores. */

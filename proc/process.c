@@ -227,15 +227,6 @@ int64_t proc_getpgid(uint32_t pid)
 	return pgid;
 }
 
-uint32_t proc_getppid(void)
-{
-	spin_lock(&proc_tree_lock); // it may end, and be freed at once
-	struct process *parent = current_process()->parent;
-	uint32_t pid = parent ? parent->pid : 0;
-	spin_unlock(&proc_tree_lock);
-	return pid;
-}
-
 int64_t proc_getsid(uint32_t pid)
 {
 	spin_lock(&proc_tree_lock);

@@ -32,7 +32,7 @@ SYSCALL0(gettid)
 
 SYSCALL0(getppid)
 {
-	return proc_getppid();
+	return load_relaxed(&current_process()->ppid);
 }
 
 SYSCALL1(set_tid_address, uint64_t, at)

@@ -55,6 +55,7 @@ struct process {
 	uint32_t living; // ... of them that have not begun to end (p)
 	struct thread *leader; // NULL after it was reaped (p)
 	struct process *parent; // tree lock
+	_Atomic uint32_t ppid; // parent's pid, for who must not follow parent: written with it
 	struct list children, sibling; // tree lock
 	uint32_t pgid, sid; // tree lock
 	struct list pgrp_node; // tree lock
@@ -141,7 +142,6 @@ must_check err_t proc_wait(enum wait_who who, uint32_t id, unsigned options, str
 must_check err_t proc_setpgid(uint32_t pid, uint32_t pgid);
 must_check int64_t proc_getpgid(uint32_t pid);
 must_check int64_t proc_getsid(uint32_t pid);
-uint32_t proc_getppid(void);
 must_check int64_t proc_setsid(void);
 /** Is there a process of session @sid in group @pgid? (tcsetpgrp) */
 bool proc_pgrp_in_session(uint32_t pgid, uint32_t sid);
