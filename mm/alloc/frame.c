@@ -189,11 +189,11 @@ static bool is_kept_back(void)
 }
 
 /** The lists have nothing that fits. Collect what the caches hold; other CPUs can only be asked by
- *  who may be interrupted himself, or two that ask each other would wait for ever. They are left alone as
- *  long as there is something for others: hundreds of programs may ask again and again just then. */
+ *  who may be interrupted himself, or two that ask each other would wait for ever. Users' programs do not
+ *  ask them for what is kept back: hundreds may want it again and again just then. */
 static struct frame *alloc_after_drain(unsigned order)
 {
-	if (is_kept_back())
+	if (is_kept_back() && upcall_frame_claim() < FRAME_CLAIM_ROOT)
 		return NULL;
 	if (hal_irq_is_enabled() && hal_percpu()->irq_depth == 0)
 		frame_drain_all();
@@ -379,11 +379,11 @@ bool frame_is_short(void)
 
 void frame_keep_reserve(void)
 {
-	uint64_t part = max(128ul, min(buddy.total / 64, 2048ul));
+	uint64_t part = max(256ul, min(buddy.total / 64, 2048ul));
 	irqflags_t flags = spin_lock_irqsave(&buddy.lock);
 	buddy.marks[FRAME_CLAIM_CALL] = 3 * part;
 	buddy.marks[FRAME_CLAIM_FAULT] = 2 * part;
-	buddy.marks[FRAME_CLAIM_HOLDER] = part;
-	buddy.marks[FRAME_CLAIM_ROOT] = part / 2;
+	buddy.marks[FRAME_CLAIM_HOLDER] = part + part / 2;
+	buddy.marks[FRAME_CLAIM_ROOT] = part / 4;
 	spin_unlock_irqrestore(&buddy.lock, flags);
 }

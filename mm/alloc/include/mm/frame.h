@@ -94,9 +94,9 @@ bool frame_is_ram(paddr_t pa);
  *  [@base, @base+@size). */
 void frame_release_reserved(paddr_t base, uint64_t size);
 
-/** What current may take of the last free frames, the least first. A part is a 64th of RAM, but 512 KiB to
+/** What current may take of the last free frames, the least first. A part is a 64th of RAM, but 1 MiB to
  *  8 MiB. A call of a user without CAP_SYS_ADMIN leaves three parts, a page fault that found nothing two, one
- *  that holds locks one, root half a part; the kernel's threads, interrupts and who ends leave nothing. */
+ *  that holds locks one and a half, root a quarter; the kernel's threads, interrupts and who ends leave nothing. */
 enum frame_claim {
 	FRAME_CLAIM_CALL, FRAME_CLAIM_FAULT, FRAME_CLAIM_HOLDER, FRAME_CLAIM_ROOT, FRAME_CLAIM_KERNEL,
 	FRAME_CLAIMS
