@@ -22,6 +22,7 @@ static void become_user(uid_t uid)
 {
 	CHECK_IS(setgid(uid), 0);
 	CHECK_IS(setuid(uid), 0);
+	CHECK_IS(prctl(PR_SET_DUMPABLE, 1), 0); // else its files in /proc are root's
 }
 
 /** A child of user @uid, in a process group of its own, that runs @run and then sleeps. */
