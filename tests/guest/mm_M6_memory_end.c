@@ -92,6 +92,7 @@ static void take_all_pages(void)
 /** Pages come and go: sooner or later it is this one that finds none. */
 static void take_and_give(void)
 {
+	CHECK_IS(munmap(address(1), PAGE), -1); // the page of errno is its own from now on
 	for (;;) {
 		while (shared->is_held) {
 			shared->is_still = 1;
