@@ -30,12 +30,13 @@ static always_inline bool read_block(struct ipc_args *args, uaddr_t at, uint32_t
 	struct ipc_block *block = &args->block;
 	const char *from = (const char *)(uintptr_t)at;
 	args->at = at;
-	if (unlikely(!mm_user_words_ok(at, BLOCK_HEAD) ||
+	// Near or beyond the end of what is handed out first it is for the slow path to say what fits.
+	const vaddr_t highest = HAL_USER_NEAR_TOP - IPC_BYTES_MAX;
+	bool is_quick = at <= highest && (HAL_CPU_UNALIGNED || is_aligned(at, sizeof(uint64_t)));
+	if (unlikely(!is_quick ||
 		     hal_load_user_quad((uint64_t *)block, (const uint64_t *)from) ||
 		     hal_load_user_quad((uint64_t *)&block->send_at, (const uint64_t *)(from + BLOCK_SECOND))))
 		return false;
-	// Near the end of user space it is for the slow path to say what fits.
-	vaddr_t highest = HAL_USER_TOP - IPC_BYTES_MAX;
 	return likely(block->deadline == IPC_NEVER && block->send_bytes <= room && block->send_bytes <= BYTES_MAX &&
 		      !(block->send_fd_count | block->recv_fd_count) && block->recv_bytes <= IPC_BYTES_MAX &&
 		      block->send_at <= highest && block->recv_at <= highest);

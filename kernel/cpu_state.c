@@ -110,14 +110,17 @@ static bool is_over(struct patience *patience)
 	return now >= patience->deadline && patience->looks >= LOOKS_MIN;
 }
 
-/** @cpu has not even arrived in all that time, and shall not any more. */
+/** @cpu has not even arrived in all that time, and shall not any more; or it has gone off again. */
 static bool give_up(cpuid_t cpu, struct patience *patience)
 {
+	const char *refusal = hal_smp_refusal(cpu);
 	uint32_t expected = CPU_STARTED;
-	if (!is_over(patience) || !cas_acq_rel(&cpu_state[cpu], &expected, CPU_GIVEN_UP))
+	if (!refusal && !is_over(patience))
 		return false;
-	log_warn("smp: CPU %u (hardware id 0x%llx) did not arrive within 1 s, left off", cpu,
-		 (unsigned long long)bootinfo.cpus[cpu].hwid);
+	if (!cas_acq_rel(&cpu_state[cpu], &expected, refusal ? CPU_ABSENT : CPU_GIVEN_UP))
+		return false;
+	log_warn("smp: CPU %u (hardware id 0x%llx) %s, left off", cpu,
+		 (unsigned long long)bootinfo.cpus[cpu].hwid, refusal ?: "did not arrive within 1 s");
 	return true;
 }
 

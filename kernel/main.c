@@ -63,7 +63,9 @@ void upcall_boot(void)
 {
 	lockdep_start();
 	param_init();
-	(void)param_get("console"); // the port has read it already
+	(void)param_get("console"); // the port has read these already
+	if (hal_mmu_name())
+		(void)param_get("paging");
 	log_init();
 	log_firmware();
 	log_memory();

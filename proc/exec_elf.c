@@ -8,8 +8,8 @@
 #include <hal/cpu.h>
 #include <lib/string.h>
 
-#define PIE_BASE 0x555555000ul // below all that mmap hands out, and within Sv39
-#define INTERP_BASE (HAL_USER_TOP / 3 * 2 & ~(MIB(2) - 1))
+#define PIE_BASE 0x555555000ul // below all that mmap hands out, and within HAL_USER_NEAR_TOP on all ports
+#define INTERP_BASE (HAL_USER_NEAR_TOP / 3 * 2 & ~(MIB(2) - 1))
 #define INTERP_PATH_MAX 256
 
 struct elf_file {

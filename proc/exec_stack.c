@@ -145,7 +145,7 @@ static void note_layout(struct mm_space *space, const struct exec_image *image,
 
 err_t exec_build_stack(struct exec_image *image)
 {
-	uint64_t top = HAL_USER_TOP - 16 * HAL_PAGE_SIZE;
+	uint64_t top = HAL_USER_NEAR_TOP - 16 * HAL_PAGE_SIZE;
 	struct plan plan;
 	err_t err = make_plan(image, top, &plan);
 	if (err)

@@ -14,7 +14,7 @@
 #include <uapi/vdso.h>
 
 #define IMAGE_PAGES_MAX 6
-#define CLOCK_ADDR (HAL_USER_TOP - 10 * HAL_PAGE_SIZE)
+#define CLOCK_ADDR (HAL_USER_NEAR_TOP - 10 * HAL_PAGE_SIZE)
 #define IMAGE_ADDR (CLOCK_ADDR + HAL_PAGE_SIZE)
 
 extern const char vdso_image[], vdso_image_end[];

@@ -6,6 +6,7 @@
 #include <abi/procfs.h>
 #include <hal/bootinfo.h>
 #include <hal/cpu.h>
+#include <hal/mmu.h>
 #include <kernel/time.h>
 #include <lib/bitmap.h>
 #include <sched/sched.h>
@@ -22,8 +23,11 @@ static err_t show_cpuinfo(struct text *out, const struct view_id *id)
 	(void)id;
 	bitmap_for_each_set(cpu, cpus_online.bits, CPUS_MAX) {
 		hal_cpu_describe((cpuid_t)cpu, line, sizeof(line));
-		text_printf(out, "processor\t: %zu\nmodel name\t: %s\nhardware id\t: %llu\n\n", cpu,
+		text_printf(out, "processor\t: %zu\nmodel name\t: %s\nhardware id\t: %llu\n", cpu,
 			    line, (ull)bootinfo.cpus[cpu].hwid);
+		if (hal_mmu_name())
+			text_printf(out, "mmu\t\t: %s\n", hal_mmu_name());
+		text_printf(out, "\n");
 	}
 	return 0;
 }

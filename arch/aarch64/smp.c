@@ -98,6 +98,12 @@ noreturn_fn void hal_smp_stop_self(void)
 	hal_cpu_halt(); // firmware refused: off, but for good
 }
 
+const char *hal_smp_refusal(cpuid_t cpu)
+{
+	(void)cpu; // never seen
+	return NULL;
+}
+
 bool hal_smp_is_stopped(cpuid_t cpu)
 {
 	if (is_from_spin_table(cpu))

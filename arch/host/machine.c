@@ -190,6 +190,12 @@ bool hal_smp_is_stopped(cpuid_t number)
 	return load_acquire(&cpus[number].is_penned);
 }
 
+const char *hal_smp_refusal(cpuid_t number)
+{
+	(void)number; // never seen
+	return NULL;
+}
+
 void host_exit(unsigned status)
 {
 	if (lab_is_on())

@@ -25,9 +25,10 @@ void riscv_percpu_init(cpuid_t cpu, void *area)
 	uintptr_t delta = (uintptr_t)area - (uintptr_t)_percpu_start;
 	head->cpu = cpu;
 	head->arch[RISCV_PERCPU_DELTA] = delta;
-	head->arch[RISCV_PERCPU_SATP_MODE] = (uint64_t)SATP_MODE_SV39 << SATP_MODE_SHIFT;
+	head->arch[RISCV_PERCPU_SATP_MODE] = riscv_kernel_satp & ~0ull << SATP_MODE_SHIFT;
+	head->arch[RISCV_PERCPU_USER_TOP] =
+		(1ul << (HAL_PAGE_SHIFT + HAL_PT_BITS * hal_pte_levels() - 1)) - HAL_PAGE_SIZE;
 	head->arch[RISCV_PERCPU_ASID_BITS] = hal_mmu_asid_bits();
-	head->arch[RISCV_PERCPU_SELF] = (uintptr_t)area;
 	head->arch[RISCV_PERCPU_EMERGENCY] =
 		(uintptr_t)percpu_emergency_stack + delta + EMERGENCY_STACK_SIZE;
 	riscv_percpu_areas[cpu] = head;
@@ -65,15 +66,14 @@ noreturn_fn void riscv_boot(uint64_t hartid, paddr_t fdt, paddr_t image)
 {
 	riscv_image_phys = image;
 	riscv_percpu_init(0, _percpu_start);
-	riscv_mmu_init();
-	hal_percpu()->arch[RISCV_PERCPU_ASID_BITS] = hal_mmu_asid_bits();
-
 	bootinfo.mapped_base = 0;
 	bootinfo.mapped_end = HAL_DIRECT_SIZE;
 	bootinfo.image = (struct boot_range){image, (uint64_t)(_image_end - _image_start)};
 	bootinfo_reserve(bootinfo.image.base, bootinfo.image.size);
 	read_device_tree(fdt, hartid);
 	riscv_read_features();
+	riscv_mmu_init();
+	riscv_percpu_init(0, _percpu_start); // again, for what is known only now
 	hal_console_init();
 	upcall_boot();
 }

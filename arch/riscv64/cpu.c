@@ -10,6 +10,7 @@
 #include <hal/cpu.h>
 #include <hal/dt.h>
 #include <hal/fpu.h>
+#include <hal/mmu.h>
 #include <hal/percpu.h>
 #include <lib/elf.h>
 #include <lib/format.h>
@@ -64,6 +65,10 @@ static void read_hart_features(int node, struct riscv_features *features)
 	}
 	features->has_fpu &= has_f && has_d;
 	features->has_sstc &= has_sstc;
+	const char *mmu = fdt_string(&hal_fdt, node, "mmu-type");
+	unsigned levels = mmu && str_has_prefix(mmu, "riscv,") ? riscv_paging_levels(mmu + strlen("riscv,")) : 0;
+	if (levels)
+		features->pt_levels = (uint8_t)min((unsigned)features->pt_levels, levels);
 	if (features->isa[0] == 0 && is_string) {
 		// The single letters say what it is; the long names after them fill lines.
 		size_t len_letters = (size_t)((strchr(isa, '_') ?: isa + strlen(isa)) - isa);
@@ -73,7 +78,8 @@ static void read_hart_features(int node, struct riscv_features *features)
 
 void riscv_read_features(void)
 {
-	struct riscv_features features = {.has_fpu = true, .has_sstc = true};
+	struct riscv_features features = {
+		.has_fpu = true, .has_sstc = true, .pt_levels = RISCV_LEVELS_MAX};
 	bool found = false;
 	int cpus = bootinfo.fdt ? fdt_find_path(&hal_fdt, "/cpus") : -1;
 	int node = -1;
@@ -113,9 +119,9 @@ noreturn_fn void hal_cpu_halt(void)
 
 void hal_cpu_describe(cpuid_t cpu, char *buf, size_t len)
 {
-	fmt_snprintf(buf, len, "%s, hart %llu, Sv39, %u-bit ASIDs%s%s",
+	fmt_snprintf(buf, len, "%s, hart %llu, %s, %u-bit ASIDs%s%s",
 		     riscv_features.isa[0] ? riscv_features.isa : "rv64",
-		     (unsigned long long)bootinfo.cpus[cpu].hwid,
+		     (unsigned long long)bootinfo.cpus[cpu].hwid, hal_mmu_name(),
 		     (unsigned)hal_percpu()->arch[RISCV_PERCPU_ASID_BITS],
 		     riscv_features.has_fpu ? ", fpu" : "", riscv_features.has_sstc ? ", sstc" : "");
 }

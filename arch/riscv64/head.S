@@ -5,6 +5,7 @@
 #include <arch/csr.h>
 #include <arch/layout.h>
 #include <arch/offsets.h>
+#include <arch/sbi.h>
 
 #define PTE_BOOT_RW 0xe7 // V R W, G A D
 #define PTE_BOOT_RWX 0xef
@@ -31,8 +32,8 @@ _head:	// Linux: Documentation/arch/riscv/boot-image-header.rst
 	.text
 // Continue at the next instruction in the high half with \satp: the fetch after the write faults
 // where the program runs now, and stvec points to the same place as the new table maps it.
-// Clobbers t0-t2.
-.macro	enter_high_half satp
+// A hart that has not such a mode ignores the write, and goes to \refused. Clobbers t0, t1.
+.macro	enter_high_half satp, refused
 	la	t0, 0f
 	la	t1, _head
 	sub	t0, t0, t1
@@ -41,6 +42,9 @@ _head:	// Linux: Documentation/arch/riscv/boot-image-header.rst
 	csrw	stvec, t0
 	sfence.vma
 	csrw	satp, \satp
+	csrr	t0, satp
+	bne	t0, \satp, \refused
+	j	.
 	.balign	4
 0:
 .endm
@@ -101,7 +105,7 @@ _start:
 	srli	t3, s3, 12
 	li	t4, SATP_MODE_SV39 << SATP_MODE_SHIFT
 	or	t3, t3, t4
-	enter_high_half t3
+	enter_high_half t3, no_sv39
 
 	la	tp, _percpu_start
 	la	t0, boot_stack_end
@@ -116,7 +120,10 @@ _start:
 	li	s0, 0
 	jal	riscv_boot
 
-// Not at a multiple of 2 MiB: say so by the legacy console call, which all firmware has.
+// It ends here: say why by the legacy console call, which all firmware has.
+no_sv39:
+	la	s0, no_sv39_text
+	j	1f
 misplaced:
 	la	s0, misplaced_text
 1:	lbu	a0, 0(s0)
@@ -134,8 +141,8 @@ riscv_secondary_start:
 	quiet_hart
 	ld	t3, PERCPU_SATP(a1)
 	ld	s1, PERCPU_ENTRY_SP(a1)
-	ld	s2, PERCPU_SELF(a1)
-	enter_high_half t3
+	ld	s2, PERCPU_SCRATCH0(a1)	// the same in the high half
+	enter_high_half t3, refused
 	mv	tp, s2
 	addi	sp, s1, -TF_SIZE
 	la	t0, riscv_trap_entry
@@ -144,9 +151,21 @@ riscv_secondary_start:
 	li	s0, 0
 	jal	riscv_secondary
 
+// This hart's page tables cannot be as deep as the others' (hal_smp_refusal()).
+refused:
+	sd	zero, PERCPU_SATP(a1)
+	fence	rw, rw
+	li	a7, SBI_EXT_HSM
+	li	a6, SBI_HSM_STOP
+	ecall
+1:	wfi
+	j	1b
+
 	.section .rodata
 misplaced_text:
 	.asciz	"Halcyon: the boot loader must put the image at a multiple of 2 MiB\r\n"
+no_sv39_text:
+	.asciz	"Halcyon: this hart has no page tables of three levels (Sv39)\r\n"
 
 	.bss
 	.balign	4096

@@ -24,8 +24,13 @@ extern bool riscv_has_started_others;
 /** This CPU was told to stop by hal_ipi_send_stop(): of the software interrupt's handler. */
 bool riscv_is_stop_asked(void);
 
-/** Boot: the kernel's root, satp, ASID width. The boot table is active. */
+/** Boot: levels of page tables, the kernel's root, satp, ASID width. The boot table is active; the command
+ *  line and riscv_features are known. */
 void riscv_mmu_init(void);
+#define RISCV_LEVELS_MIN 3 // Sv39, which every hart with an MMU has
+#define RISCV_LEVELS_MAX 5
+/** 3 for "sv39", and so on; 0 for another @word, which ends at a blank. */
+unsigned riscv_paging_levels(const char *word);
 /** Boot: fill riscv_features from the device tree's CPU nodes. */
 void riscv_read_features(void);
 /** Give the area at @area its head; it then counts as @cpu's. */

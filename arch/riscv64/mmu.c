@@ -1,24 +1,31 @@
 // SPDX-License-Identifier: MIT
 // Roots and device mappings. Two roots exist: the boot table of head.S (the whole direct map in
 // 1 GiB pages, the image writable and executable), and the kernel's, which mm fills and which
-// replaces it. Every user root has the upper half of the kernel's; an entry that the kernel's root
-// gains later (a device far away) reaches the others by riscv_mmu_mend(). That cannot help where a
-// kernel stack is missing: mm makes those root entries before the first copy.
+// replaces it. The kernel is in the last 256 GiB, so its table of Sv39 is the same with more levels,
+// below tables with one entry each. Every user root has the kernel's half of the kernel's root. With
+// Sv39, an entry that this gains later (a device far away) reaches the others by riscv_mmu_mend(). That
+// cannot help where a kernel stack is missing: mm makes those root entries before the first copy.
+//
+// How many levels there are is decided at boot, still under the boot table: the most that the device
+// tree says of all harts, paging= allows and the boot hart takes. A hart that takes less when it starts
+// is refused (head.S).
 #include "internal.h"
 
+#include <arch/cpu.h>
+#include <hal/bootinfo.h>
 #include <hal/mmio.h>
 #include <hal/mmu.h>
 #include <lib/string.h>
 
-#define UPPER_FIRST (HAL_PT_ENTRIES / 2)
 #define MMIO_TABLES 8
 
-unsigned riscv_pt_levels = 3;
+unsigned riscv_pt_levels = RISCV_LEVELS_MIN;
 paddr_t riscv_image_phys;
 uint64_t riscv_kernel_satp;
 
 static unsigned asid_bits;
-static _Alignas(HAL_PAGE_SIZE) pte_t kernel_root[HAL_PT_ENTRIES];
+static _Alignas(HAL_PAGE_SIZE) pte_t kernel_half[HAL_PT_ENTRIES]; // the root of Sv39
+static _Alignas(HAL_PAGE_SIZE) pte_t upper_tables[RISCV_LEVELS_MAX - RISCV_LEVELS_MIN][HAL_PT_ENTRIES];
 static _Alignas(HAL_PAGE_SIZE) pte_t mmio_tables[MMIO_TABLES][HAL_PT_ENTRIES];
 static unsigned mmio_tables_used;
 
@@ -27,9 +34,14 @@ paddr_t hal_image_paddr(const void *va)
 	return (uintptr_t)va - HAL_KERNEL_BASE + riscv_image_phys;
 }
 
+static pte_t *root_table(unsigned levels)
+{
+	return levels == RISCV_LEVELS_MIN ? kernel_half : upper_tables[levels - RISCV_LEVELS_MIN - 1];
+}
+
 pte_t *hal_mmu_kernel_root(void)
 {
-	return hal_direct(hal_image_paddr(kernel_root));
+	return hal_direct(hal_image_paddr(root_table(riscv_pt_levels)));
 }
 
 static unsigned va_index(vaddr_t va, unsigned level)
@@ -47,11 +59,79 @@ static unsigned probe_asid_bits(void)
 	return (unsigned)__builtin_popcountll(kept);
 }
 
+static uint64_t satp_of(unsigned levels)
+{
+	uint64_t mode = SATP_MODE_SV39 + levels - RISCV_LEVELS_MIN;
+	return mode << SATP_MODE_SHIFT | hal_image_paddr(root_table(levels)) >> HAL_PAGE_SHIFT;
+}
+
+/** Let the roots of more levels lead to @half, a root of Sv39. */
+static void hang_below_upper(const pte_t *half)
+{
+	for (unsigned i = 0; i < array_len(upper_tables); i++) {
+		upper_tables[i][HAL_PT_ENTRIES - 1] = hal_pte_table(hal_image_paddr(half));
+		half = upper_tables[i];
+	}
+	hal_tlb_flush_all();
+}
+
+/** Whether this hart has @levels. The boot table hangs below their root, so the kernel's half stays what it
+ *  is, down to the tables that the hart may remember. */
+static bool hart_takes(unsigned levels)
+{
+	uint64_t before = csr_read(satp);
+	csr_write(satp, satp_of(levels));
+	bool is_taken = csr_read(satp) == satp_of(levels);
+	csr_write(satp, before);
+	hal_tlb_flush_all();
+	return is_taken;
+}
+
+const char *riscv_paging_name(unsigned levels)
+{
+	static const char names[][5] = {"sv39", "sv48", "sv57"};
+	return names[levels - RISCV_LEVELS_MIN];
+}
+
+unsigned riscv_paging_levels(const char *word)
+{
+	for (unsigned levels = RISCV_LEVELS_MIN; levels <= RISCV_LEVELS_MAX; levels++) {
+		if (str_has_prefix(word, riscv_paging_name(levels)) && (!word[4] || word[4] == ' '))
+			return levels;
+	}
+	return 0;
+}
+
+/** What the last "paging=" of the command line says; 0 = nothing. */
+static unsigned levels_asked(void)
+{
+	const char *at = bootinfo.cmdline, *word, *last = NULL;
+	while ((word = bootinfo_next_word("paging=", &at)))
+		last = word;
+	if (!last)
+		return 0;
+	unsigned levels = riscv_paging_levels(last);
+	if (!levels)
+		bootinfo_warn("command line: paging=%.*s is not sv39, sv48 or sv57: ignored",
+			      (int)((strchr(last, ' ') ?: last + strlen(last)) - last), last);
+	return levels;
+}
+
 void riscv_mmu_init(void)
 {
+	unsigned asked = levels_asked(), levels = riscv_features.pt_levels;
 	asid_bits = probe_asid_bits();
-	riscv_kernel_satp = (uint64_t)SATP_MODE_SV39 << SATP_MODE_SHIFT |
-			    hal_image_paddr(kernel_root) >> HAL_PAGE_SHIFT;
+	if (asked)
+		levels = min(levels, asked);
+	hang_below_upper(riscv_boot_root);
+	while (levels > RISCV_LEVELS_MIN && !hart_takes(levels))
+		levels--;
+	hang_below_upper(kernel_half);
+	if (asked > levels)
+		bootinfo_warn("command line: paging=%s, but the harts have %s at most",
+			      riscv_paging_name(asked), riscv_paging_name(levels));
+	riscv_pt_levels = levels;
+	riscv_kernel_satp = satp_of(levels);
 }
 
 unsigned hal_mmu_asid_bits(void)
@@ -67,7 +147,8 @@ void hal_mmu_enable_kernel_root(void)
 
 void hal_mmu_init_user_root(pte_t *root)
 {
-	memcpy(root + UPPER_FIRST, kernel_root + UPPER_FIRST, UPPER_FIRST * sizeof(pte_t));
+	unsigned first = va_index(HAL_DIRECT_BASE, riscv_pt_levels - 1);
+	memcpy(root + first, root_table(riscv_pt_levels) + first, (HAL_PT_ENTRIES - first) * sizeof(pte_t));
 }
 
 static pte_t *table_of(pte_t entry)
@@ -92,7 +173,7 @@ static uint64_t map_device_page(paddr_t pa, paddr_t end)
 {
 	unsigned prot = HAL_PROT_READ | HAL_PROT_WRITE | HAL_PROT_GLOBAL | HAL_PROT_DEVICE;
 	vaddr_t va = (vaddr_t)hal_direct(pa);
-	pte_t *entry = &hal_mmu_kernel_root()[va_index(va, 2)];
+	pte_t *entry = &kernel_half[va_index(va, 2)];
 	for (unsigned level = 2;; level--) {
 		uint64_t size = 1ull << (HAL_PAGE_SHIFT + HAL_PT_BITS * level);
 		if (hal_pte_is_leaf(*entry, level))
@@ -132,7 +213,7 @@ vaddr_t hal_mmio_map_combining(paddr_t addr, size_t size)
 /** Whether the kernel's table maps @va for an access that needs @prot. */
 static bool kernel_allows(vaddr_t va, unsigned prot)
 {
-	const pte_t *table = hal_mmu_kernel_root();
+	const pte_t *table = kernel_half;
 	for (unsigned level = 2;; level--) {
 		pte_t entry = table[va_index(va, level)];
 		if (!hal_pte_is_present(entry))
@@ -154,7 +235,8 @@ bool riscv_mmu_mend(vaddr_t va, unsigned prot)
 	pte_t *root = hal_direct(active);
 	if (active == hal_image_paddr(riscv_boot_root))
 		return false;
-	root[va_index(va, 2)] = kernel_root[va_index(va, 2)];
+	if (riscv_pt_levels == RISCV_LEVELS_MIN) // else it is one table for all
+		root[va_index(va, 2)] = kernel_half[va_index(va, 2)];
 	hal_tlb_flush_kernel_page(va);
 	return true;
 }

@@ -34,7 +34,6 @@ void offsets(void)
 	PERCPU(SCRATCH0, scratch[0]);
 	PERCPU(SCRATCH1, scratch[1]);
 	PERCPU(SATP, arch[RISCV_PERCPU_SATP]);
-	PERCPU(SELF, arch[RISCV_PERCPU_SELF]);
 	PERCPU(EMERGENCY, arch[RISCV_PERCPU_EMERGENCY]);
 	DEFINE(CONTEXT_SP, offsetof(struct hal_context, sp));
 	DEFINE(FPU_FCSR, offsetof(struct riscv_fpu_state, fcsr));

@@ -9,13 +9,11 @@
 #include <hal/mmu.h>
 #include <hal/percpu.h>
 #include <hal/smp.h>
+#include <lib/string.h>
 #include <uapi/errno.h>
 
 static DEFINE_PERCPU(_Atomic uint32_t, is_stop_asked); // the next IPI ends it
 
-#define HSM_HART_START 0
-#define HSM_HART_STOP 1
-#define HSM_HART_GET_STATUS 2
 #define HSM_STOPPED 1
 #define IPI_SEND 0
 
@@ -27,6 +25,19 @@ static paddr_t area_paddr(const struct hal_percpu *area)
 	return (uintptr_t)area >= HAL_KERNEL_BASE ? hal_image_paddr(area) : hal_direct_paddr(area);
 }
 
+/** Tests: CPU N of "smp.refused=N" is told a mode that no hart has, when it starts for the first time. */
+static bool is_to_refuse(cpuid_t cpu)
+{
+	static bool is_done;
+	const char *at = bootinfo.cmdline, *end;
+	const char *word = bootinfo_next_word("smp.refused=", &at);
+	uint64_t number;
+	if (is_done || !word || !parse_u64(word, 10, &number, &end) || number != cpu)
+		return false;
+	is_done = true;
+	return true;
+}
+
 err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)
 {
 	struct hal_percpu *area = hal_percpu_of(cpu);
@@ -34,11 +45,20 @@ err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top)
 		return -EINVAL;
 	riscv_has_started_others = true;
 	area->entry_sp = stack_top;
+	area->scratch[0] = (uintptr_t)area; // nobody's until it traps
 	area->arch[RISCV_PERCPU_SATP] = riscv_kernel_satp;
+	if (CONFIG_TESTS && is_to_refuse(cpu))
+		area->arch[RISCV_PERCPU_SATP] = riscv_kernel_satp | 7ull << SATP_MODE_SHIFT;
 	asm volatile("fence rw, rw" ::: "memory");
-	struct sbi_result r = sbi_call(SBI_EXT_HSM, HSM_HART_START, bootinfo.cpus[cpu].hwid,
+	struct sbi_result r = sbi_call(SBI_EXT_HSM, SBI_HSM_START, bootinfo.cpus[cpu].hwid,
 				       hal_image_paddr(riscv_secondary_start), area_paddr(area));
 	return r.error == 0 ? 0 : -EIO;
+}
+
+const char *hal_smp_refusal(cpuid_t cpu)
+{
+	const volatile uintptr_t *satp = &hal_percpu_of(cpu)->arch[RISCV_PERCPU_SATP];
+	return *satp ? NULL : "has no page tables as deep as those in use";
 }
 
 err_t hal_smp_can_stop(cpuid_t cpu)
@@ -50,14 +70,14 @@ err_t hal_smp_can_stop(cpuid_t cpu)
 noreturn_fn void hal_smp_stop_self(void)
 {
 	csr_write(sie, 0);
-	sbi_call(SBI_EXT_HSM, HSM_HART_STOP, 0, 0, 0);
+	sbi_call(SBI_EXT_HSM, SBI_HSM_STOP, 0, 0, 0);
 	hal_cpu_halt(); // firmware refused: off, but for good
 }
 
 bool hal_smp_is_stopped(cpuid_t cpu)
 {
 	struct sbi_result r =
-		sbi_call(SBI_EXT_HSM, HSM_HART_GET_STATUS, bootinfo.cpus[cpu].hwid, 0, 0);
+		sbi_call(SBI_EXT_HSM, SBI_HSM_GET_STATUS, bootinfo.cpus[cpu].hwid, 0, 0);
 	return r.error == 0 && r.value == HSM_STOPPED;
 }
 

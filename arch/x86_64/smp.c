@@ -116,6 +116,12 @@ bool hal_smp_is_stopped(cpuid_t cpu)
 	return load_acquire(&is_halted[cpu]) != 0;
 }
 
+const char *hal_smp_refusal(cpuid_t cpu)
+{
+	(void)cpu; // never seen
+	return NULL;
+}
+
 void hal_ipi_send(cpuid_t cpu)
 {
 	// x2APIC's WRMSR does not wait for earlier stores (Intel SDM 3A, 10.12.3).

@@ -90,6 +90,7 @@ MACHINES = {
     'riscv64-aia': _riscv('virt, OpenSBI, APLIC and IMSIC', 'virt,aia=aplic-imsic'),
     'riscv64-aplic': _riscv('virt, OpenSBI, APLIC alone', 'virt,aia=aplic'),
     'riscv64-rva22': _riscv('virt, OpenSBI, no Sstc, Sv39 only', 'virt', 'rva22s64'),
+    'riscv64-sv48': _riscv('virt, OpenSBI, Sv39 and Sv48', cpu='rv64,sv57=off'),
     'riscv64-uboot': _riscv('virt, OpenSBI, U-Boot: booti from boot.scr', chain='uboot'),
     'riscv64-extlinux': _riscv('virt, OpenSBI, AIA, U-Boot: extlinux.conf', 'virt,aia=aplic-imsic',
                                chain='extlinux'),

@@ -234,6 +234,17 @@ void bootinfo_set_cmdline(const char *text)
 		bootinfo_warn("command line is longer than %u bytes: cut", BOOT_CMDLINE_MAX - 1);
 }
 
+const char *bootinfo_next_word(const char *key, const char **at)
+{
+	while (**at && !str_has_prefix(*at, "-- ")) {
+		const char *word = *at, *space = strchr(word, ' ');
+		*at = space ? space + 1 : word + strlen(word);
+		if (str_has_prefix(word, key))
+			return word + strlen(key);
+	}
+	return NULL;
+}
+
 static bool is_field(const struct framebuffer_field *field, unsigned pixel_bits)
 {
 	return field->bits >= 1 && field->bits <= 8 && field->shift + field->bits <= pixel_bits;

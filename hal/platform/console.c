@@ -11,13 +11,7 @@ bool hal_console_other_has_log;
 
 const char *console_next_word(const char **at)
 {
-	while (**at && !str_has_prefix(*at, "-- ")) {
-		const char *word = *at, *space = strchr(word, ' ');
-		*at = space ? space + 1 : word + strlen(word);
-		if (str_has_prefix(word, KEY))
-			return word + strlen(KEY);
-	}
-	return NULL;
+	return bootinfo_next_word(KEY, at);
 }
 
 bool console_is_named(const char *word, const char *name)

@@ -123,10 +123,9 @@ static bool claim_tables(size_t from, size_t *first, size_t *end)
 
 static void free_empty_tables(void)
 {
-	struct pagetable pt = {.root = hal_mmu_kernel_root()};
 	size_t first, end;
 	for (size_t from = 0; claim_tables(from, &first, &end); from = end) {
-		pte_t *chain = pagetable_detach_range(&pt, HAL_KMAP_BASE + first * KSTACK_SLOT_SIZE,
+		pte_t *chain = pagetable_detach_range(&kernel_pagetable, HAL_KMAP_BASE + first * KSTACK_SLOT_SIZE,
 						      HAL_KMAP_BASE + end * KSTACK_SLOT_SIZE);
 		if (chain)
 			flush_all_cpus();
@@ -158,9 +157,8 @@ static void release_slot(size_t slot, bool is_stale)
 /** Unmap the stack's pages from @va up to its top and free their frames. */
 static void unmap_pages(vaddr_t va, vaddr_t top)
 {
-	struct pagetable pt = {.root = hal_mmu_kernel_root()};
 	for (; va < top; va += HAL_PAGE_SIZE) {
-		pte_t old = pte_exchange(pagetable_entry(&pt, va, false), hal_pte_none());
+		pte_t old = pte_exchange(pagetable_entry(&kernel_pagetable, va, false), hal_pte_none());
 		// Here at least, a use after this is caught.
 		hal_tlb_flush_kernel_page(va);
 		frame_free(frame_of(hal_pte_paddr(old)), 0);
@@ -169,11 +167,10 @@ static void unmap_pages(vaddr_t va, vaddr_t top)
 
 static bool map_page(vaddr_t va)
 {
-	struct pagetable pt = {.root = hal_mmu_kernel_root()};
 	struct frame *frame = frame_alloc(0);
 	if (!frame)
 		return false;
-	pte_t *entry = pagetable_entry(&pt, va, true);
+	pte_t *entry = pagetable_entry(&kernel_pagetable, va, true);
 	if (!entry) {
 		frame_free(frame, 0);
 		return false;

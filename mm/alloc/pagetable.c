@@ -24,7 +24,7 @@
 struct pagetable_cpu {
 	uint32_t table_count, root_count;
 	pte_t *tables[KEPT_TABLES]; // zeroed
-	pte_t *roots[KEPT_ROOTS]; // user half zeroed, kernel half in place
+	pte_t *roots[KEPT_ROOTS]; // user half zeroed but for the way to near, kernel half in place
 };
 static DEFINE_PERCPU(struct pagetable_cpu, pagetable_cpu);
 
@@ -95,19 +95,74 @@ static void table_free(pte_t *table)
 		free_page(table);
 }
 
+/** The table of PAGETABLE_NEAR_LEVEL on the way from @root to @va; NULL: there is none. */
+static pte_t *near_table(pte_t *root, vaddr_t va)
+{
+	pte_t *table = root;
+	for (unsigned level = hal_pte_levels() - 1;
+	     PAGETABLE_HAS_NEAR && level > PAGETABLE_NEAR_LEVEL; level--) {
+		pte_t entry = pte_load(level_entry(table, va, level));
+		if (!hal_pte_is_present(entry))
+			return NULL;
+		table = entry_table(entry);
+	}
+	return table;
+}
+
+pte_t *pagetable_far(const struct pagetable *pt, vaddr_t va)
+{
+	return near_table(pt->root, va);
+}
+
+void pagetable_init_kernel(struct pagetable *pt)
+{
+	pt->root = hal_mmu_kernel_root();
+	pt->near = near_table(pt->root, HAL_KERNEL_BASE);
+}
+
+static void free_user_root(pte_t *root)
+{
+	pte_t *table = root;
+	for (unsigned level = hal_pte_levels() - 1; table; level--) {
+		bool has_below = PAGETABLE_HAS_NEAR && level > PAGETABLE_NEAR_LEVEL &&
+				 hal_pte_is_present(table[0]);
+		pte_t *below = has_below ? entry_table(table[0]) : NULL;
+		free_page(table);
+		table = below;
+	}
+}
+
+static pte_t *new_user_root(void)
+{
+	pte_t *root = table_alloc(), *table = root;
+	if (!root)
+		return NULL;
+	hal_mmu_init_user_root(root);
+	for (unsigned level = hal_pte_levels() - 1;
+	     PAGETABLE_HAS_NEAR && level > PAGETABLE_NEAR_LEVEL; level--) {
+		pte_t *below = table_alloc();
+		if (!below) {
+			free_user_root(root);
+			return NULL;
+		}
+		table[0] = hal_pte_table(hal_direct_paddr(below));
+		table = below;
+	}
+	return root;
+}
+
 err_t pagetable_init_user(struct pagetable *pt)
 {
 	irqflags_t flags = hal_irq_save();
 	struct pagetable_cpu *cpu = this_cpu_ptr(pagetable_cpu);
 	pte_t *root = cpu->root_count ? cpu->roots[--cpu->root_count] : NULL;
 	hal_irq_restore(flags);
-	if (!root) {
-		root = table_alloc();
-		if (!root)
-			return -ENOMEM;
-		hal_mmu_init_user_root(root);
-	}
+	if (!root)
+		root = new_user_root();
+	if (!root)
+		return -ENOMEM;
 	pt->root = root;
+	pt->near = near_table(root, 0);
 	atomic_init(&pt->table_count, 0);
 	return 0;
 }
@@ -122,7 +177,7 @@ void pagetable_destroy_user(struct pagetable *pt)
 		cpu->roots[cpu->root_count++] = pt->root;
 	hal_irq_restore(flags);
 	if (!is_kept)
-		free_page(pt->root);
+		free_user_root(pt->root);
 	pt->root = NULL;
 }
 
@@ -132,7 +187,7 @@ void pagetable_drain_this_cpu(void)
 	while (cpu->table_count)
 		free_page(cpu->tables[--cpu->table_count]);
 	while (cpu->root_count)
-		free_page(cpu->roots[--cpu->root_count]);
+		free_user_root(cpu->roots[--cpu->root_count]);
 }
 
 /** Put a new table behind @slot, which held @old (none, or a leaf that the table spells out). */
@@ -165,10 +220,19 @@ static inline pte_t *ensure_table(struct pagetable *pt, pte_t *slot, unsigned le
 	return install_table(pt, slot, entry, level);
 }
 
+/** Where the way to @va begins, and at which level. */
+static always_inline pte_t *first_table(const struct pagetable *pt, vaddr_t va, unsigned *level)
+{
+	bool is_near = PAGETABLE_HAS_NEAR && va + PAGETABLE_NEAR_SPAN < 2 * PAGETABLE_NEAR_SPAN && pt->near;
+	*level = is_near ? PAGETABLE_NEAR_LEVEL : hal_pte_levels() - 1;
+	return is_near ? pt->near : pt->root;
+}
+
 pte_t *pagetable_entry(struct pagetable *pt, vaddr_t va, bool create)
 {
-	pte_t *table = pt->root;
-	for (unsigned level = hal_pte_levels() - 1; level > 0; level--) {
+	unsigned level;
+	pte_t *table = first_table(pt, va, &level);
+	for (; level > 0; level--) {
 		pte_t *slot = level_entry(table, va, level);
 		pte_t entry = {__atomic_load_n(&slot->bits, HAL_ORDER_DEPENDENT)};
 		if (likely(hal_pte_is_present(entry))) {
@@ -197,8 +261,9 @@ static unsigned leaf_level(vaddr_t va, paddr_t pa, uint64_t size)
 
 static err_t map_leaf(struct pagetable *pt, vaddr_t va, paddr_t pa, unsigned prot, unsigned *at)
 {
-	pte_t *table = pt->root;
-	for (unsigned level = hal_pte_levels() - 1; level > *at; level--) {
+	unsigned level;
+	pte_t *table = first_table(pt, va, &level);
+	for (; level > *at; level--) {
 		table = ensure_table(pt, level_entry(table, va, level), level);
 		if (!table)
 			return -ENOMEM;
@@ -232,17 +297,19 @@ err_t pagetable_fill_root(struct pagetable *pt, vaddr_t va, vaddr_t end)
 {
 	unsigned top = hal_pte_levels() - 1;
 	uint64_t span = 1ul << level_shift(top);
-	for (va = align_down(va, span); va < end; va += span) {
+	for (va = align_down(va, span);; va += span) {
 		if (!ensure_table(pt, level_entry(pt->root, va, top), top))
 			return -ENOMEM;
+		if (end - va <= span) // the last entry ends where addresses do
+			return 0;
 	}
-	return 0;
 }
 
 bool pagetable_lookup(struct pagetable *pt, vaddr_t va, paddr_t *pa, unsigned *prot)
 {
-	pte_t *table = pt->root;
-	for (unsigned level = hal_pte_levels() - 1;; level--) {
+	unsigned level;
+	pte_t *table = first_table(pt, va, &level);
+	for (;; level--) {
 		pte_t entry = pte_load(level_entry(table, va, level));
 		if (!hal_pte_is_present(entry))
 			return false;
@@ -264,8 +331,9 @@ static inline vaddr_t next_boundary(vaddr_t va, unsigned level, vaddr_t end)
 
 pte_t *pagetable_run(const struct pagetable *pt, vaddr_t va, vaddr_t end, vaddr_t *next)
 {
-	pte_t *table = pt->root;
-	for (unsigned level = hal_pte_levels() - 1; level > 0; level--) {
+	unsigned level;
+	pte_t *table = first_table(pt, va, &level);
+	for (; level > 0; level--) {
 		pte_t entry = {__atomic_load_n(&level_entry(table, va, level)->bits,
 					       HAL_ORDER_DEPENDENT)};
 		if (!hal_pte_is_present(entry) || unlikely(hal_pte_is_leaf(entry, level))) {
@@ -293,7 +361,7 @@ void pagetable_for_each(struct pagetable *pt, vaddr_t va, vaddr_t end,
 
 /** Take tables below @table (of @level) out of the tree and put them in front of @chain: those on the
  *  way to [@va, @end) that map only addresses in [@floor, @ceiling). Levels are few, so the recursion
- *  is at most three deep. */
+ *  is at most four deep. */
 static pte_t *detach_tables(struct pagetable *pt, pte_t *table, unsigned level, vaddr_t va,
 			    vaddr_t end, vaddr_t floor, vaddr_t ceiling, pte_t *chain)
 {
@@ -323,9 +391,24 @@ static pte_t *detach_tables(struct pagetable *pt, pte_t *table, unsigned level, 
 	return chain;
 }
 
+/** The same from the top; the way to near stays. */
+static pte_t *detach_all(struct pagetable *pt, vaddr_t va, vaddr_t end, vaddr_t floor, vaddr_t ceiling)
+{
+	pte_t *chain = NULL;
+	if (PAGETABLE_HAS_NEAR && va < PAGETABLE_NEAR_SPAN) {
+		chain = detach_tables(pt, pt->near, PAGETABLE_NEAR_LEVEL, va, min(end, PAGETABLE_NEAR_SPAN),
+				      floor, ceiling, NULL);
+		va = PAGETABLE_NEAR_SPAN;
+	}
+	if (PAGETABLE_HAS_NEAR)
+		floor = max(floor, PAGETABLE_NEAR_SPAN);
+	return va < end ? detach_tables(pt, pt->root, hal_pte_levels() - 1, va, end, floor, ceiling, chain)
+			: chain;
+}
+
 pte_t *pagetable_detach_range(struct pagetable *pt, vaddr_t va, vaddr_t end)
 {
-	return detach_tables(pt, pt->root, hal_pte_levels() - 1, va, end, va, end, NULL);
+	return detach_all(pt, va, end, va, end);
 }
 
 void pagetable_free_chain(pte_t *chain)
@@ -348,8 +431,7 @@ void pagetable_free_below(struct pagetable *pt, vaddr_t va, vaddr_t end, vaddr_t
 	// The lowest table reaches beyond the ceiling, so those above it do: the usual case of neighbours.
 	if ((va | (PAGETABLE_SPAN - 1)) >= ceiling)
 		return;
-	pagetable_free_chain(detach_tables(pt, pt->root, hal_pte_levels() - 1, va, end, 0, ceiling,
-					   NULL));
+	pagetable_free_chain(detach_all(pt, va, end, 0, ceiling));
 }
 
 void pagetable_free_all(struct pagetable *pt)

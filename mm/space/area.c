@@ -2,7 +2,8 @@
 // Areas of an address space: a red-black tree by address, the accounts of what is mapped, and the
 // search for free ranges. Callers hold the space's lock, for changes as writers.
 //
-// The search goes from mmap_top downward and takes the first gap that is large enough. So that many
+// The search goes from mmap_top downward and takes the first gap that is large enough. Where the port has
+// addresses beyond HAL_USER_NEAR_TOP, the first request that finds none raises mmap_top. So that many
 // areas do not make it slow, search_from remembers where the last one ended, and gap_above how large
 // the gaps are that it passed by: only a request that fits one of those begins at the top again.
 #include <kernel/assert.h>
@@ -248,12 +249,17 @@ static vaddr_t gap_end_below(const struct mm_area *area)
 	return area->start > STACK_GAP ? area->start - STACK_GAP : 0;
 }
 
-vaddr_t area_find_free(struct mm_space *space, uint64_t size)
+static void search_from_top(struct mm_space *space, vaddr_t top)
 {
-	if (size <= space->gap_above) {
-		space->search_from = space->mmap_top;
-		space->gap_above = 0;
-	}
+	space->mmap_top = top;
+	space->search_from = top;
+	space->gap_above = 0;
+}
+
+static vaddr_t find_free(struct mm_space *space, uint64_t size)
+{
+	if (size <= space->gap_above)
+		search_from_top(space, space->mmap_top);
 	vaddr_t high = space->search_from;
 	struct mm_area *area = find_below(space, high);
 	for (;; area = area_prev(area)) {
@@ -268,6 +274,19 @@ vaddr_t area_find_free(struct mm_space *space, uint64_t size)
 			space->gap_above = max(space->gap_above, high - low);
 		high = min(high, gap_end_below(area));
 	}
+}
+
+vaddr_t area_find_free(struct mm_space *space, uint64_t size)
+{
+	vaddr_t start = find_free(space, size);
+	vaddr_t top = space->mmap_top, far_top = min(HAL_USER_TOP, HAL_USER_FAR_TOP);
+	if (start || far_top <= HAL_USER_NEAR_TOP || top > HAL_USER_NEAR_TOP)
+		return start;
+	search_from_top(space, far_top);
+	start = find_free(space, size);
+	if (!start)
+		search_from_top(space, top);
+	return start;
 }
 
 void area_note_free(struct mm_space *space, vaddr_t end)

@@ -9,7 +9,7 @@
 
 #include "private.h"
 
-/** Between mmap_top and the end of user space: the stack, and the addresses it may grow to. */
+/** Between mmap_top and HAL_USER_NEAR_TOP: the stack, and the addresses it may grow to. */
 #define STACK_ROOM MIB(16)
 
 #define VADDR_MAX ((vaddr_t)-1)
@@ -51,7 +51,7 @@ struct mm_space *mm_space_create(void)
 	space->root = hal_direct_paddr(space->table.root);
 	space->mmu_token = hal_mmu_token(space->root, 0);
 	sched_rwlock_init(&space->lock);
-	space->mmap_top = HAL_USER_TOP - STACK_ROOM;
+	space->mmap_top = HAL_USER_NEAR_TOP - STACK_ROOM;
 	space->search_from = space->mmap_top;
 	space->limit_as_pages = UINT64_MAX;
 	space->limit_data_pages = UINT64_MAX;

@@ -64,6 +64,31 @@ foreach(case "0:1:using 1" "3:2:using 2" "99999999999:2:using 2" "-1:2:is not a 
 		EXEC "nproc" EXPECT "${count}" LOG "command line: [^\\n]*${line}")
 endforeach()
 
+# As deep page tables as the harts have and the command line says; the program finds out what fits them.
+if(HALCYON_ARCH STREQUAL "riscv64")
+	foreach(case riscv64::sv57 riscv64-sv48::sv48 riscv64-rva22::sv39 riscv64:sv39:sv39 riscv64:sv48:sv48 riscv64:sv57:sv57)
+		string(REGEX MATCH "^(.*):(.*):(.*)$" case ${case})
+		set(words "")
+		if(CMAKE_MATCH_2)
+			set(words "paging=${CMAKE_MATCH_2}")
+		endif()
+		halcyon_guest_test(NAME hal.H1.paging.${CMAKE_MATCH_1}.${CMAKE_MATCH_2}${CMAKE_MATCH_3} CPUS 4
+			MACHINE ${CMAKE_MATCH_1} APPEND "${words} quiet"
+			ADD ${PROJECT_BINARY_DIR}/tests/guest/guest-test:/test
+			EXEC "grep -c '^mmu.*: ${CMAKE_MATCH_3}$' /proc/cpuinfo; /test mm_M1_terabytes && echo mapped"
+			EXPECT "4\\nmapped")
+	endforeach()
+	halcyon_guest_test(NAME boot.bad.paging=sv40 APPEND "paging=sv40 quirk" EXEC "grep -c 'mmu.*sv57' /proc/cpuinfo"
+		CPUS 2 EXPECT "2" LOG "command line: paging=sv40 is not sv39, sv48 or sv57: ignored")
+	halcyon_guest_test(NAME boot.bad.paging=sv57 MACHINE riscv64-sv48 APPEND paging=sv57 CPUS 2
+		EXEC "grep -c 'mmu.*sv48' /proc/cpuinfo" EXPECT "2"
+		LOG "command line: paging=sv57, but the harts have sv48 at most")
+	# A hart that does not take the others' mode when it starts (the word makes it so, once).
+	halcyon_guest_test(NAME hal.H2.refused_hart CPUS 4 APPEND smp.refused=2
+		EXEC "nproc; echo 1 >/sys/devices/system/cpu/cpu2/online; nproc; taskset 4 echo there"
+		EXPECT "3\\n4\\nthere" LOG "CPU 2 .* has no page tables as deep as those in use, left off")
+endif()
+
 # A console that is not there is said, and what there is taken.
 halcyon_guest_test(NAME boot.bad.console APPEND "console=ttyX9,9600 quirk" EXEC "echo here" EXPECT "here"
 	LOG "console=ttyX9,9600 is not here: using tty")

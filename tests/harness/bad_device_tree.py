@@ -113,6 +113,10 @@ def nodes(distance, of=(0, 1)):
     return change
 
 
+def one_hart_with_sv39(root, _at):
+    cpu(root, 1).properties['mmu-type'] = b'riscv,sv39\0'
+
+
 def initrd_at(where):
     def change(root, at):
         chosen = root.child('chosen').properties
@@ -169,6 +173,8 @@ CASES = {
     'nodes': (nodes(20), r'cpus: 2 nodes, 2 caches', CPUS),
     'distance': (nodes(9), r'topology: distance 9 from node 0 to node 1: one node', CPUS),
     'half_the_nodes': (nodes(20, (0,)), r'topology: CPU 0x1 is in no node: one node', CPUS),
+    'one_hart_with_sv39': (one_hart_with_sv39, r'on aarch64[^~]*cpus: 2 of 2 online|hart \d, sv39,[^~]*cpus: 2 of 2 '
+                           r'online', CPUS),
     'initrd_over_kernel': (initrd_at(lambda at: at.kernel + MIB // 2), r'initrd from 0x\w+ to 0x\w+ overlaps the '
                            r'kernel: ignored' + NO_INIT, None),
     'initrd_outside': (initrd_at(lambda at: at.ram + RAM_SIZE), r'initrd from 0x\w+ to 0x\w+ is not in RAM: '

@@ -80,6 +80,9 @@ bool bootinfo_is_ram(paddr_t base, uint64_t size);
  *  the kernel is. After bootinfo_finish(), bootinfo.image set. */
 void bootinfo_set_initrd(paddr_t start, paddr_t end);
 void bootinfo_set_cmdline(const char *text);
+/** What stands behind the next @key ("paging=") among the kernel's words of the command line, up to a blank
+ *  or the end, from *@at on, which moves (first: bootinfo.cmdline). NULL: there are no more. */
+const char *bootinfo_next_word(const char *key, const char **at);
 /** Take @fb as the screen if what it says can be, else warn. */
 void bootinfo_set_framebuffer(const struct framebuffer *fb);
 /** The CPU that runs now becomes number 0: before the first bootinfo_add_cpu(). */

@@ -2,7 +2,9 @@
 // Address spaces as hardware sees them: layout of the virtual address space, roots, ASIDs, TLB.
 //
 // <arch/mmu.h> defines these constants:
-//   HAL_USER_TOP      first address above user space (page aligned)
+//   HAL_USER_TOP      first address above user space (page aligned); may be a variable, constant after boot
+//   HAL_USER_NEAR_TOP below it stacks, the vDSO and what has no address of its own are put while they fit
+//   HAL_USER_FAR_TOP  then below this, if user space reaches so far; above only who asks for an address
 //   HAL_DIRECT_BASE   all RAM and all mapped devices: va = HAL_DIRECT_BASE + pa
 //   HAL_DIRECT_SIZE   how much of it the port can map
 //   HAL_KMAP_BASE/_SIZE  for kernel stacks and other mappings made page by page, >= 512 MiB
@@ -42,6 +44,8 @@ static inline void hal_mmu_activate(uint64_t token);
 static inline void hal_mmu_sync(void);
 /** No user address space: user addresses fault. Used before a space is destroyed. */
 static inline void hal_mmu_deactivate(void);
+/** The mode of the page tables, where the architecture has several ("sv48"); else NULL. */
+static inline const char *hal_mmu_name(void);
 /** Width of hardware ASIDs; 0 = none. Constant after boot. */
 unsigned hal_mmu_asid_bits(void);
 

@@ -9,6 +9,10 @@
  *  kernel root active and interrupts off. Returns at once: 0 = asked. */
 must_check err_t hal_smp_start_cpu(cpuid_t cpu, vaddr_t stack_top);
 
+/** Why @cpu, which was asked to start, went off again without a call: it cannot be used beside the others.
+ *  NULL: it did not. */
+const char *hal_smp_refusal(cpuid_t cpu);
+
 /** Write @entry into @word, which a CPU polls with its caches off (device tree, enable-method spin-table), where
  *  it sees it; to wake it is the port's. -ENOMEM: no RAM, and no address is left to map it at. */
 must_check err_t hal_spin_table_release(paddr_t word, paddr_t entry);

@@ -39,10 +39,9 @@ TEST(mm, kernel_map_is_writable_or_executable)
 
 static unsigned prot_of(const void *va)
 {
-	struct pagetable pt = {.root = hal_mmu_kernel_root()};
 	paddr_t pa;
 	unsigned prot = 0;
-	EXPECT(pagetable_lookup(&pt, (vaddr_t)va, &pa, &prot));
+	EXPECT(pagetable_lookup(&kernel_pagetable, (vaddr_t)va, &pa, &prot));
 	return prot & (HAL_PROT_WRITE | HAL_PROT_EXEC);
 }
 
@@ -63,7 +62,6 @@ TEST(mm, kernel_image_is_mapped_by_sections)
 
 TEST(mm, kstack_has_a_guard)
 {
-	struct pagetable pt = {.root = hal_mmu_kernel_root()};
 	vaddr_t top = kstack_alloc();
 	EXPECT(top != 0);
 	if (!top)
@@ -71,13 +69,13 @@ TEST(mm, kstack_has_a_guard)
 	paddr_t pa;
 	unsigned prot;
 	for (vaddr_t va = top - HAL_KSTACK_SIZE; va < top; va += HAL_PAGE_SIZE) {
-		EXPECT(pagetable_lookup(&pt, va, &pa, &prot));
+		EXPECT(pagetable_lookup(&kernel_pagetable, va, &pa, &prot));
 		EXPECT(!kstack_is_guard(va));
 		EXPECT(va & HAL_KSTACK_SIZE);
 	}
 	memset((void *)(top - HAL_KSTACK_SIZE), 0xa5, HAL_KSTACK_SIZE);
 	vaddr_t guard = top - HAL_KSTACK_SIZE - 1;
-	EXPECT(!pagetable_lookup(&pt, guard, &pa, &prot));
+	EXPECT(!pagetable_lookup(&kernel_pagetable, guard, &pa, &prot));
 	EXPECT(kstack_is_guard(guard));
 	EXPECT(!kstack_is_guard((vaddr_t)hal_direct(0)));
 	EXPECT(!kstack_is_guard(0));

@@ -20,7 +20,7 @@ TEST(mm, pagetable_maps_and_translates)
 {
 	struct pagetable pt;
 	EXPECT_EQ(pagetable_init_user(&pt), 0);
-	static const vaddr_t places[] = {0x1000, 0x1ff000, 0x200000, 0x12345678000,
+	const vaddr_t places[] = {0x1000, 0x1ff000, 0x200000, 0x12345678000,
 					 HAL_USER_TOP - 2 * HAL_PAGE_SIZE};
 	for (unsigned i = 0; i < array_len(places); i++) {
 		vaddr_t va = places[i] & (HAL_USER_TOP - 1) & ~(HAL_PAGE_SIZE - 1);

@@ -137,6 +137,38 @@ TEST(mm, map_place_is_found_from_the_top)
 	mm_space_put(space);
 }
 
+/** What is too large for the addresses that are handed out first goes above them, if there are any; what
+ *  follows fits still, and a request that nothing fits changes nothing. */
+TEST(mm, map_place_beyond_the_first)
+{
+	struct t_books books = t_books_open();
+	struct mm_space *space = mm_space_create();
+	vaddr_t far_top = min(HAL_USER_TOP, HAL_USER_FAR_TOP), top = space->mmap_top, at;
+	struct mm_map_request request = {.size = far_top - PAGE, .flags = RW};
+	vaddr_t first = t_map(space, 0, PAGE, RW);
+	EXPECT_EQ(first, top - PAGE);
+	EXPECT_EQ(mm_map(space, &request, &at), -ENOMEM);
+	EXPECT_EQ(space->mmap_top, top);
+	EXPECT_EQ(t_map(space, 0, PAGE, R), first - PAGE);
+	request.size = HAL_USER_NEAR_TOP;
+	if (far_top > HAL_USER_NEAR_TOP) {
+		EXPECT_EQ(mm_map(space, &request, &at), 0);
+		EXPECT_EQ(at, far_top - request.size);
+		EXPECT_EQ(t_store(space, at, 1), 0);
+		EXPECT_EQ(t_store(space, far_top - 4, 2), 0);
+		EXPECT_EQ(t_map(space, 0, 2 * PAGE, R), at - 2 * PAGE);
+		EXPECT_EQ(t_get(space, at), 1);
+		EXPECT_EQ(mm_unmap(space, at, request.size), 0);
+		EXPECT_EQ(t_map(space, 0, PAGE, X), far_top - PAGE);
+		EXPECT_EQ(t_get(space, far_top - 4), 0);
+	} else {
+		EXPECT_EQ(mm_map(space, &request, &at), -ENOMEM);
+	}
+	EXPECT_EQ(t_get(space, first), 0);
+	mm_space_put(space);
+	t_books_close(&books);
+}
+
 TEST(mm, protect_is_in_force)
 {
 	struct mm_space *space = mm_space_create();

@@ -48,7 +48,7 @@ TEST(mm, user_copies_refuse_bad_addresses)
 	struct mm_space *space = mm_space_create(), *before = enter(space);
 	vaddr_t at = t_map(space, 0, 2 * PAGE, RW);
 	t_map(space, at + PAGE, PAGE, R);
-	static const uaddr_t bad[] = {0,
+	const uaddr_t bad[] = {0,
 				      8,
 				      HAL_USER_TOP - 4,
 				      HAL_USER_TOP,

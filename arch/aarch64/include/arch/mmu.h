@@ -9,6 +9,11 @@
  *  space is given. */
 extern uint64_t arch_ttbr0_none;
 
+static inline const char *hal_mmu_name(void)
+{
+	return NULL;
+}
+
 static inline void *hal_direct(paddr_t pa)
 {
 	return (void *)(HAL_DIRECT_BASE + pa);

@@ -6,6 +6,8 @@
 
 // Addresses above every sanitizer's shadow on x86_64.
 #define HAL_USER_TOP 0x00007ffffffff000ul
+#define HAL_USER_NEAR_TOP 0x0000003ffffff000ul // as on RISC-V, which has more than Sv39
+#define HAL_USER_FAR_TOP HAL_USER_TOP
 #define HAL_DIRECT_BASE 0x7ea000000000ul
 #define HAL_DIRECT_SIZE GIB(64)
 #define HAL_KMAP_BASE 0x7ec000000000ul
@@ -19,6 +21,11 @@ void host_mmu_activate(paddr_t root, uint32_t asid);
 void host_mmu_sync_new(vaddr_t va);
 void host_tlb_flush(uint32_t asid, vaddr_t va, unsigned what);
 enum host_tlb_flush { HOST_TLB_PAGE, HOST_TLB_ASID, HOST_TLB_KERNEL_PAGE, HOST_TLB_ALL };
+
+static inline const char *hal_mmu_name(void)
+{
+	return NULL;
+}
 
 static inline void *hal_direct(paddr_t pa)
 {

@@ -9,6 +9,7 @@
 struct riscv_features {
 	bool has_fpu; // F and D
 	bool has_sstc; // stimecmp, as far as the device tree knows
+	uint8_t pt_levels; // of page tables: at most so many
 	char isa[32]; // "rv64imafdch", as the device tree writes it
 };
 

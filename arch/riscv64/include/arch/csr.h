@@ -33,7 +33,7 @@
 #define IRQ_EXTERNAL 9
 
 #define SATP_MODE_SHIFT 60
-#define SATP_MODE_SV39 8
+#define SATP_MODE_SV39 8 // Sv48 and Sv57 follow
 #define SATP_ASID_SHIFT 44
 #define SATP_ASID_MASK 0xffff
 

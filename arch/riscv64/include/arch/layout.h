@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The virtual address space under Sv39, for C, assembler and the linker script (docs/riscv64.md).
+// The kernel's half of the virtual address space, for C, assembler and the linker script: the last 256 GiB,
+// which Sv39, Sv48 and Sv57 all have (docs/riscv64.md).
 #pragma once
 
 #ifdef __ASSEMBLY__
@@ -8,7 +9,6 @@
 #define ADDRESS(x) x##ul
 #endif
 
-#define HAL_USER_TOP ADDRESS(0x0000003ffffff000)
 #define HAL_DIRECT_BASE ADDRESS(0xffffffc000000000)
 #define HAL_DIRECT_SIZE ADDRESS(0x0000002000000000)
 #define HAL_KMAP_BASE ADDRESS(0xffffffe000000000)

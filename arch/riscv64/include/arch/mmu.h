@@ -6,6 +6,9 @@
 #include <arch/layout.h>
 #include <hal/percpu.h>
 
+#define HAL_USER_TOP (hal_percpu()->arch[RISCV_PERCPU_USER_TOP])
+#define HAL_USER_NEAR_TOP 0x0000003ffffff000ul // all that Sv39 has: above it a process costs more tables
+#define HAL_USER_FAR_TOP 0x00007ffffffff000ul // as on Linux: more is for programs that know of it
 #define HAL_TLB_BROADCASTS 0
 #define HAL_ASIDS 1
 #define HAL_MMU_TOKEN_ASID_SHIFT SATP_ASID_SHIFT
@@ -14,6 +17,14 @@
 extern paddr_t riscv_image_phys;
 /** satp of the kernel root, ASID 0. Valid once hal_mmu_enable_kernel_root() has run. */
 extern uint64_t riscv_kernel_satp;
+
+/** "sv39" for 3 levels, and so on. */
+const char *riscv_paging_name(unsigned levels);
+
+static inline const char *hal_mmu_name(void)
+{
+	return riscv_paging_name(hal_pte_levels());
+}
 
 static inline void *hal_direct(paddr_t pa)
 {

@@ -9,8 +9,8 @@ enum riscv_percpu {
 	RISCV_PERCPU_DELTA, // area minus _percpu_start: adds up with a section address
 	RISCV_PERCPU_SATP_MODE, // mode field of satp, in place
 	RISCV_PERCPU_ASID_BITS,
-	RISCV_PERCPU_SATP, // a started CPU: satp to begin with
-	RISCV_PERCPU_SELF, // a started CPU: virtual address of its area
+	RISCV_PERCPU_SATP, // a started CPU: satp to begin with; it makes it 0 when it does not take that
+	RISCV_PERCPU_USER_TOP, // the same everywhere; here it is one load
 	RISCV_PERCPU_EMERGENCY, // end of the stack for a kernel stack overflow
 };
 

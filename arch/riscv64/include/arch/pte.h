@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Entries of Sv39 and Sv48 (privileged manual, 4.4). Accessed and dirty are set from the start: a
+// Entries of Sv39, Sv48 and Sv57 (privileged manual, 12.3 to 12.6). Accessed and dirty are set from the start: a
 // hart may take a fault where they are clear (Svade), and nobody here needs to learn of first use.
 #pragma once
 
@@ -16,7 +16,7 @@
 #define RISCV_PTE_PPN_SHIFT 10
 #define RISCV_PTE_PPN_MASK 0x003ffffffffffc00ul
 
-extern unsigned riscv_pt_levels;
+extern unsigned riscv_pt_levels; // 3, 4 or 5
 
 static inline unsigned hal_pte_levels(void)
 {

@@ -2,8 +2,6 @@
 // Calls into the firmware (RISC-V SBI specification 2.0).
 #pragma once
 
-#include <lib/types.h>
-
 #define SBI_EXT_BASE 0x10
 #define SBI_EXT_TIME 0x54494d45
 #define SBI_EXT_IPI 0x735049
@@ -14,6 +12,13 @@
 #define SBI_LEGACY_PUTCHAR 1
 #define SBI_LEGACY_GETCHAR 2
 #define SBI_LEGACY_SHUTDOWN 8
+
+#define SBI_HSM_START 0
+#define SBI_HSM_STOP 1
+#define SBI_HSM_GET_STATUS 2
+
+#ifndef __ASSEMBLY__
+#include <lib/types.h>
 
 struct sbi_result {
 	int64_t error; // 0 or an SBI_ERR_*
@@ -40,3 +45,4 @@ static inline bool sbi_has(uint64_t ext)
 	struct sbi_result r = sbi_call(SBI_EXT_BASE, 3, ext, 0, 0);
 	return r.error == 0 && r.value != 0;
 }
+#endif

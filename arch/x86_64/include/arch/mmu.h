@@ -7,6 +7,8 @@
 #include <arch/msr.h>
 
 #define HAL_USER_TOP X86_USER_TOP
+#define HAL_USER_NEAR_TOP HAL_USER_TOP
+#define HAL_USER_FAR_TOP HAL_USER_TOP
 #define HAL_DIRECT_BASE X86_DIRECT_BASE
 #define HAL_DIRECT_SIZE X86_DIRECT_SIZE
 #define HAL_KMAP_BASE X86_KMAP_BASE
@@ -17,6 +19,11 @@
 #define HAL_MMU_TOKEN_ASID_SHIFT 0 // none
 
 extern pte_t x86_kernel_root[HAL_PT_ENTRIES];
+
+static inline const char *hal_mmu_name(void)
+{
+	return NULL;
+}
 
 static inline void *hal_direct(paddr_t pa)
 {

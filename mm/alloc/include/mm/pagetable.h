@@ -10,13 +10,25 @@
 #include <hal/mmu.h>
 #include <lib/types.h>
 
+/** Where a table of PAGETABLE_NEAR_LEVEL reaches over HAL_USER_NEAR_TOP, a user root keeps that table for good,
+ *  and ways to addresses below it begin there: more levels above cost those nothing. So do ways to the last
+ *  addresses of all, where the kernel's are on such a port. */
+#define PAGETABLE_NEAR_LEVEL 2
+#define PAGETABLE_NEAR_SPAN ((vaddr_t)HAL_PAGE_SIZE << HAL_PT_BITS * (PAGETABLE_NEAR_LEVEL + 1)) // 512 GiB
+#define PAGETABLE_HAS_NEAR (HAL_USER_NEAR_TOP <= PAGETABLE_NEAR_SPAN)
+
 struct pagetable {
 	pte_t *root;
-	_Atomic uint64_t table_count; // tables below the root: accounting
+	pte_t *near; // if PAGETABLE_HAS_NEAR, NULL: none; with three levels it is the root
+	_Atomic uint64_t table_count; // tables below the root, or below near: accounting
 };
+
+extern struct pagetable kernel_pagetable; // from the start of kmap_init() on
 
 #define PAGETABLE_SPAN ((vaddr_t)HAL_PAGE_SIZE * HAL_PT_ENTRIES) // of one leaf table: 2 MiB
 
+/** The port's kernel root, at boot. */
+void pagetable_init_kernel(struct pagetable *pt);
 /** A root for user space, with the kernel half where the port shares one root. 0 or -ENOMEM. */
 must_check err_t pagetable_init_user(struct pagetable *pt);
 /** Give the root back: the user half is empty, pagetable_free_range() has been over all of it. */
@@ -61,12 +73,21 @@ static always_inline bool pagetable_descend(pte_t **table, vaddr_t va, unsigned 
 	return likely(hal_pte_is_present(entry));
 }
 
+/** The table of PAGETABLE_NEAR_LEVEL on the way to @va, by the root; NULL: there is none. */
+pte_t *pagetable_far(const struct pagetable *pt, vaddr_t va);
+
 /** The level-0 entry for @va in a page table without large leaves; false: no table there. Levels are
- *  3 or 4. */
+ *  3 to 5. */
 static always_inline bool pagetable_find(const struct pagetable *pt, vaddr_t va, pte_t **entry)
 {
 	pte_t *table = pt->root;
-	if (hal_pte_levels() == 4 && !pagetable_descend(&table, va, 3))
+	if (PAGETABLE_HAS_NEAR && likely(va < PAGETABLE_NEAR_SPAN))
+		table = pt->near;
+	else if (PAGETABLE_HAS_NEAR)
+		table = pagetable_far(pt, va);
+	else if (hal_pte_levels() > 3 && !pagetable_descend(&table, va, 3))
+		return false;
+	if (PAGETABLE_HAS_NEAR && unlikely(!table))
 		return false;
 	if (!pagetable_descend(&table, va, 2) || !pagetable_descend(&table, va, 1))
 		return false;
