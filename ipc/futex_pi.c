@@ -159,6 +159,7 @@ static err_t adopt(struct pi_futex *futex, uint32_t word)
 	if (!owner)
 		return -ESRCH;
 	bool is_open = set_owner(futex, owner);
+	futex->is_orphan = false; // the word names it
 	thread_put(owner); // it leaves the futex before it is gone
 	return is_open ? 0 : -ESRCH;
 }
