@@ -24,15 +24,10 @@ static struct spinlock threads_lock = SPINLOCK_INIT;
 static struct list threads = LIST_INIT(threads); // threads_lock
 static uint64_t threads_count; // threads_lock
 
-static void construct(void *memory)
-{
-	memset(memory, 0, sizeof(struct thread));
-}
-
 void thread_init(void)
 {
 	// ipc keeps hints to threads that may have ended long ago, and asks the memory whether they still count.
-	thread_cache = slab_cache_create_stable("thread", sizeof(struct thread), 64, construct);
+	thread_cache = slab_cache_create_kept("thread", sizeof(struct thread), 64);
 	if (hal_fpu_state_size())
 		fpu_cache = slab_cache_create("fpu", hal_fpu_state_size(), 64);
 }

@@ -33,6 +33,7 @@ struct slab_cache {
 	uint32_t per_slab;
 	unsigned order;
 	const char *name;
+	bool keeps_memory; // never put to another use
 	void (*construct)(void *object); // not NULL: type-stable
 	struct spinlock lock;
 	struct list partial; // slabs with free objects (lock)
@@ -145,7 +146,7 @@ static struct frame *return_locked(struct slab_cache *cache, void *object)
 	cache->free_count++;
 	if ((head_word(slab) & 0xffff) != 0)
 		return NULL;
-	if (cache->empty_count == 0 || cache->construct) {
+	if (cache->empty_count == 0 || cache->keeps_memory) {
 		// Kept, but used last.
 		cache->empty_count++;
 		list_remove(&slab->node);
@@ -177,7 +178,7 @@ static no_inline void flush(struct slab_cache *cache, struct slab_cpu *cpu, uint
 
 static void release_empties(struct slab_cache *cache)
 {
-	if (cache->construct)
+	if (cache->keeps_memory)
 		return;
 	struct list empties;
 	list_init(&empties);
@@ -206,7 +207,7 @@ static void slab_format(struct slab_cache *cache, struct frame *slab)
 	for (uint32_t i = 0; i < cache->per_slab; i++)
 		*(void **)(base + (size_t)i * cache->size) =
 			i + 1 < cache->per_slab ? base + (size_t)(i + 1) * cache->size : NULL;
-	if (!cache->construct)
+	if (!cache->keeps_memory)
 		kasan_poison(base, HAL_PAGE_SIZE << cache->order, KASAN_REDZONE_BYTE);
 	set_head_word(slab, 0, 0);
 	atomic_store_explicit(&slab->flags, FRAME_SLAB | cache->id << CACHE_ID_SHIFT,
@@ -279,7 +280,7 @@ static inline void free_fast(struct slab_cache *cache, void *object)
 	}
 	if (CONFIG_DEBUG && !cache->construct)
 		memset(object, POISON, cache->size);
-	if (CONFIG_KASAN && !cache->construct) {
+	if (CONFIG_KASAN && !cache->keeps_memory) {
 		kasan_poison(object, cache->size, KASAN_FREED);
 		struct kasan_freed out = kasan_keep((struct kasan_freed){cache, object});
 		if (!out.object)
@@ -300,7 +301,7 @@ static inline void bound(void *object, size_t size, size_t whole)
 static always_inline void *alloc_sized(struct slab_cache *cache, size_t size)
 {
 	void *object = alloc_may_fail(ALLOC_SLAB) ? NULL : alloc_fast(cache);
-	if (CONFIG_KASAN && object && !cache->construct)
+	if (CONFIG_KASAN && object && !cache->keeps_memory)
 		bound(object, size, cache->size);
 	return object;
 }
@@ -378,10 +379,17 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
 	return cache;
 }
 
+struct slab_cache *slab_cache_create_kept(const char *name, size_t size, size_t align)
+{
+	struct slab_cache *cache = slab_cache_create(name, size, align);
+	cache->keeps_memory = true;
+	return cache;
+}
+
 struct slab_cache *slab_cache_create_stable(const char *name, size_t size, size_t align,
 					    void (*construct)(void *object))
 {
-	struct slab_cache *cache = slab_cache_create(name, size, align);
+	struct slab_cache *cache = slab_cache_create_kept(name, size, align);
 	cache->construct = construct;
 	return cache;
 }

@@ -8,9 +8,11 @@ struct slab_cache;
 
 /** A cache of objects of @size bytes; boot only, panics when there is no memory. */
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align);
-/** The same for type-stable objects: @construct runs once on new memory, an object comes back from
- *  slab_alloc() as it was freed (but for its first word, which is the allocator's while it is free),
- *  and its memory is never put to another use. So a stale pointer to it may be read, and locked. */
+/** The same for objects whose memory is never put to another use, so that a stale pointer to one may be read. */
+struct slab_cache *slab_cache_create_kept(const char *name, size_t size, size_t align);
+/** The same for type-stable objects: @construct runs once on new memory, and an object comes back from
+ *  slab_alloc() as it was freed (but for its first word, which is the allocator's while it is free). So a stale
+ *  pointer to it may be locked, too. */
 struct slab_cache *slab_cache_create_stable(const char *name, size_t size, size_t align,
 					    void (*construct)(void *object));
 /** One object, not zeroed / zeroed; NULL when out of memory. Any context; no spinning lock is held
