@@ -462,10 +462,10 @@ again:
 			e->is_cut = true;
 			return false;
 		}
+		if (e->has_grown) // there are points now that the choices so far know nothing of
+			goto again;
 	} while (next_prefix());
 	e->states_total = max(e->states_total, (uint64_t)e->state_count);
-	if (e->has_grown)
-		goto again;
 	return false;
 }
 
