@@ -90,6 +90,8 @@ void signal_init(void);
 void signal_flush(struct list *queue, uint64_t *pending);
 /** Recompute PEND_SIGNAL of @thread (process lock held). */
 void signal_recalc_locked(struct thread *thread);
+/** Current's mask is @mask from here on. */
+void signal_replace_mask(uint64_t mask);
 /** Current takes those of @set no more: what the process has of them is for another thread. Process locked. */
 void signal_pass_on_locked(struct process *process, uint64_t set);
 /** Send with the tree lock held: nobody is told of a continued process. */

@@ -186,7 +186,9 @@ static err_t pop(struct trapframe *tf, uint64_t frame, const struct layout *layo
 	err_t err = mm_copy_in(&mask, frame + layout->ucontext + HAL_UCONTEXT_SIGMASK, sizeof(mask));
 	if (!err)
 		err = hal_sigcontext_restore(tf, frame + layout->mcontext, current_thread()->fpu);
-	return err ? err : signal_set_mask(2, mask, NULL);
+	if (!err)
+		signal_replace_mask(mask);
+	return err;
 }
 
 void signal_return(struct trapframe *tf)

@@ -28,21 +28,28 @@ err_t signal_get_action(int signo, struct sigaction *action)
 	return 0;
 }
 
-static void set_mask_and_awaited(uint64_t mask, uint64_t awaited)
+/** Signals wait, or did: does current take them now? Those of @blocked it takes no more. Process locked. */
+static no_inline void look_again_locked(struct thread *self, uint64_t blocked)
+{
+	signal_recalc_locked(self);
+	signal_pass_on_locked(self->proc.process, blocked);
+}
+
+static always_inline void set_mask_and_awaited(uint64_t mask, uint64_t awaited)
 {
 	struct thread *self = current_thread();
 	struct process *process = self->proc.process;
-	spin_lock(&process->lock);
 	uint64_t blocked = mask & ~SIGNALS_FORCED & ~self->proc.sigmask;
+	spin_lock(&process->lock);
 	self->proc.sigmask = mask & ~SIGNALS_FORCED;
 	self->proc.awaited = awaited;
-	signal_recalc_locked(self);
-	if (blocked & process->sigpending)
-		signal_pass_on_locked(process, blocked);
+	uint64_t waiting = self->proc.sigpending | process->sigpending;
+	if (unlikely(waiting || (load_relaxed(&self->pending) & PEND_SIGNAL)))
+		look_again_locked(self, blocked);
 	spin_unlock(&process->lock);
 }
 
-static void set_mask(uint64_t mask)
+void signal_replace_mask(uint64_t mask)
 {
 	set_mask_and_awaited(mask, 0);
 }
@@ -60,7 +67,7 @@ err_t signal_set_mask(int how, uint64_t set, uint64_t *old)
 		mask = set;
 	else
 		return -EINVAL;
-	set_mask(mask);
+	signal_replace_mask(mask);
 	return 0;
 }
 
@@ -79,7 +86,7 @@ void signal_set_temporary_mask(uint64_t mask)
 	struct proc_part *part = &current_thread()->proc;
 	part->saved_sigmask = part->sigmask;
 	part->has_saved_sigmask = true;
-	set_mask(mask);
+	signal_replace_mask(mask);
 }
 
 void signal_restore_mask(void)
@@ -88,7 +95,7 @@ void signal_restore_mask(void)
 	if (!part->has_saved_sigmask)
 		return;
 	part->has_saved_sigmask = false;
-	set_mask(part->saved_sigmask);
+	signal_replace_mask(part->saved_sigmask);
 }
 
 int64_t signal_wait(uint64_t set, nsec_t deadline, struct siginfo *info)
@@ -107,7 +114,7 @@ int64_t signal_wait(uint64_t set, nsec_t deadline, struct siginfo *info)
 			return -EAGAIN;
 		set_mask_and_awaited(mask & ~set, mask & set); // so that their arrival ends the sleep
 		err_t err = sched_sleep_until(deadline, true);
-		set_mask(mask);
+		signal_replace_mask(mask);
 		spin_lock(&process->lock);
 		found = signal_dequeue_locked(~set, info);
 		spin_unlock(&process->lock);
@@ -240,7 +247,7 @@ static void run_handler(struct trapframe *tf, const struct siginfo *info,
 	if (sigframe_push(tf, info, action, mask))
 		proc_exit_group(SIGSEGV); // no room for the frame
 	uint64_t blocked = action->mask | (action->flags & SA_NODEFER ? 0 : SIGBIT(info->signo));
-	set_mask(part->sigmask | blocked);
+	signal_replace_mask(part->sigmask | blocked);
 }
 
 /** The action for @signo, copied; SA_RESETHAND takes effect. */

@@ -103,22 +103,7 @@ static bool take(struct list *queue, uint64_t *pending, uint64_t set, struct sig
 	return true;
 }
 
-bool signal_dequeue_locked(uint64_t mask, struct siginfo *info)
-{
-	struct thread *self = current_thread();
-	struct process *process = self->proc.process;
-	uint64_t set = ~(mask & ~SIGNALS_FORCED);
-	bool found = take(&self->proc.sigqueue, &self->proc.sigpending, set, info) ||
-		     take(&process->sigqueue, &process->sigpending, set, info);
-	signal_recalc_locked(self);
-	if (found && (SIGBIT(info->signo) & SIGNALS_STOP))
-		process->is_stop_taken = true;
-	if (found && info->code == SI_TIMER)
-		posix_timer_taken_locked(process, info);
-	return found;
-}
-
-void signal_recalc_locked(struct thread *thread)
+static always_inline void recalc_locked(struct thread *thread)
 {
 	uint64_t waiting = thread->proc.sigpending | thread->proc.process->sigpending;
 	uint64_t mask = thread->proc.sigmask & ~SIGNALS_FORCED;
@@ -126,6 +111,26 @@ void signal_recalc_locked(struct thread *thread)
 		proc_set_pending(thread, PEND_SIGNAL);
 	else
 		proc_clear_pending(thread, PEND_SIGNAL);
+}
+
+void signal_recalc_locked(struct thread *thread)
+{
+	recalc_locked(thread);
+}
+
+bool signal_dequeue_locked(uint64_t mask, struct siginfo *info)
+{
+	struct thread *self = current_thread();
+	struct process *process = self->proc.process;
+	uint64_t set = ~(mask & ~SIGNALS_FORCED);
+	bool found = take(&self->proc.sigqueue, &self->proc.sigpending, set, info) ||
+		     take(&process->sigqueue, &process->sigpending, set, info);
+	recalc_locked(self);
+	if (found && (SIGBIT(info->signo) & SIGNALS_STOP))
+		process->is_stop_taken = true;
+	if (found && info->code == SI_TIMER)
+		posix_timer_taken_locked(process, info);
+	return found;
 }
 
 bool signal_is_ignored_locked(struct process *process, int signo)
@@ -246,7 +251,7 @@ static err_t send_quietly(struct process *process, struct thread *only, const st
 		else
 			err = enqueue(&process->sigqueue, &process->sigpending, info);
 		if (!err && only)
-			signal_recalc_locked(only);
+			recalc_locked(only);
 		else if (!err)
 			wake_taker(process, signo);
 	}
