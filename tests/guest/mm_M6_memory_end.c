@@ -22,7 +22,6 @@ static void become_user(uid_t uid)
 {
 	CHECK_IS(setgid(uid), 0);
 	CHECK_IS(setuid(uid), 0);
-	CHECK_IS(prctl(PR_SET_DUMPABLE, 1), 0); // else its files in /proc are root's
 }
 
 /** A child of user @uid, in a process group of its own, that runs @run and then sleeps. */
@@ -341,16 +340,34 @@ static void hold_innocent(void)
 		sleep_ms(1);
 }
 
+static bool books_come_back(const struct books *before)
+{
+	static struct books after;
+	for (int i = 0; i < 100; i++) {
+		books_read(&after);
+		if (books_are_equal(before, &after))
+			return true;
+		sleep_ms(20);
+	}
+	return false;
+}
+
+/** What these processes touch for the first time they keep; what the kernel loses, it loses each time. */
 static void check_with_books(const char *what, void (*check)(void))
 {
 	static struct books before;
-	hold_innocent();
-	books_open(&before);
-	shared->is_held = 0;
-	check();
-	hold_innocent();
-	books_close(what, &before);
-	shared->is_held = 0;
+	bool is_balanced = false;
+	for (int i = 0; i < 3 && !is_balanced; i++) {
+		hold_innocent();
+		books_open(&before);
+		shared->is_held = 0;
+		check();
+		hold_innocent();
+		is_balanced = books_come_back(&before);
+		shared->is_held = 0;
+	}
+	if (!is_balanced)
+		books_close(what, &before);
 	printf("%s: done\n", what);
 	fflush(stdout);
 }
